@@ -1,0 +1,66 @@
+/**
+ * Numbers of the kernel's interface, by the header that defines them; x86-64 and aarch64 where they differ.
+ *
+ * @module
+ */
+
+const aarch64 = Deno.build.arch === "aarch64";
+
+// <fcntl.h>; the two that differ are in asm/fcntl.h
+export const O_RDONLY = 0;
+export const O_WRONLY = 1;
+export const O_RDWR = 2;
+export const O_NONBLOCK = 0o4000;
+export const O_CREAT = 0o100;
+export const O_EXCL = 0o200;
+export const O_CLOEXEC = 0o2000000;
+export const O_DIRECTORY: number = aarch64 ? 0o40000 : 0o200000;
+export const O_NOFOLLOW: number = aarch64 ? 0o100000 : 0o400000;
+export const F_DUPFD_CLOEXEC = 1030;
+export const AT_FDCWD = -100;
+export const AT_SYMLINK_NOFOLLOW = 0x100;
+
+// <sys/socket.h>
+export const AF_UNSPEC = 0;
+export const AF_INET = 2;
+export const AF_BRIDGE = 7;
+export const AF_INET6 = 10;
+export const AF_NETLINK = 16;
+export const SOCK_RAW = 3;
+export const SOCK_CLOEXEC = 0o2000000;
+export const SOL_SOCKET = 1;
+export const SO_RCVBUF = 8;
+export const SOL_NETLINK = 270;
+export const MSG_PEEK = 2;
+export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+
+// <poll.h>
+export const POLLIN = 1;
+
+// <linux/netlink.h>
+export const NETLINK_ROUTE = 0;
+export const NETLINK_CAP_ACK = 10;
+export const NETLINK_EXT_ACK = 11;
+export const NETLINK_GET_STRICT_CHK = 12;
+
+// <sys/mount.h>
+export const MS_BIND = 0x1000;
+export const MS_REC = 0x4000;
+export const MS_SHARED = 0x100000;
+export const MNT_DETACH = 2;
+
+// <sched.h>
+export const CLONE_NEWNET = 0x40000000;
+
+// <linux/nsfs.h>: the type of the namespace behind a descriptor
+export const NS_GET_NSTYPE = 0xb703n;
+
+// <sys/file.h>
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+export const LOCK_UN = 8;
+
+// <linux/stat.h>: what statx is asked for
+export const STATX_TYPE = 0x1;
+export const STATX_INO = 0x100;

@@ -1,0 +1,141 @@
+/**
+ * Names for namespaces, the way `ip netns` keeps them: a file under /run/netns with the namespace
+ * mounted on it.
+ *
+ * @module
+ */
+
+import {
+  LOCK_EX,
+  MNT_DETACH,
+  MS_BIND,
+  MS_REC,
+  MS_SHARED,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_RDONLY,
+} from "../ffi/constants.ts";
+import { Descriptor } from "../ffi/descriptor.ts";
+import { errnoOf } from "../ffi/errno.ts";
+import { check, InputError, kernelError } from "../ffi/errors.ts";
+import {
+  close,
+  identify,
+  lock,
+  mkdir,
+  mount,
+  open,
+  readDirectory,
+  umount,
+  unlink,
+} from "../ffi/system.ts";
+
+const DIRECTORY = "/run/netns";
+const EEXIST = errnoOf("EEXIST");
+const EINVAL = errnoOf("EINVAL");
+const ENOENT = errnoOf("ENOENT");
+
+/** A namespace that has a name. */
+export interface NamedNetns {
+  /** The name under /run/netns. */
+  name: string;
+  /** The namespace's number; `undefined` when its creation was interrupted and nothing is mounted there. */
+  id: bigint | undefined;
+}
+
+/** The file that stands for a name. */
+export function namedPath(name: string): string {
+  const problem = typeof name !== "string" || name === ""
+    ? "a name has at least one character"
+    : name.includes("/")
+    ? 'a name has no "/"; for a file give { path }'
+    : name === "." || name === ".."
+    ? "that is a directory"
+    : /\p{Cc}/u.test(name)
+    ? "a name has no control characters"
+    : new TextEncoder().encode(name).length > 255
+    ? "a name has at most 255 bytes"
+    : undefined;
+  if (problem) {
+    throw new InputError(
+      `Cannot use network namespace name ${JSON.stringify(name)}: ${problem}`,
+    );
+  }
+  return `${DIRECTORY}/${name}`;
+}
+
+/** Gives a namespace a name; nothing of it is left when that fails. */
+export async function createNamed(name: string, netns: number): Promise<void> {
+  const path = namedPath(name);
+  const operation = `create network namespace ${name}`;
+  using _lock = await prepareDirectory(operation);
+  check(
+    operation,
+    close(check(operation, open(path, O_RDONLY | O_CREAT | O_EXCL))),
+  );
+  const mounted = mount(`/proc/self/fd/${netns}`, path, "none", MS_BIND);
+  if (mounted < 0) {
+    unlink(path);
+    throw kernelError(operation, -mounted);
+  }
+}
+
+/** Makes /run/netns a mount that other mount namespaces share, so that names come and go there too. */
+async function prepareDirectory(operation: string): Promise<Disposable> {
+  const made = mkdir(DIRECTORY, 0o755);
+  if (made < 0 && made !== -EEXIST) check(operation, made);
+  const directory = Descriptor.open(DIRECTORY, O_RDONLY | O_DIRECTORY);
+  try {
+    // `ip netns add` takes the same lock.
+    check(operation, await lock(directory.fd, LOCK_EX));
+    const share = () => mount("", DIRECTORY, "none", MS_SHARED | MS_REC);
+    const shared = share();
+    if (shared === -EINVAL) {
+      check(operation, mount(DIRECTORY, DIRECTORY, "none", MS_BIND | MS_REC));
+      check(operation, share());
+    } else check(operation, shared);
+    return directory;
+  } catch (error) {
+    directory.close();
+    throw error;
+  }
+}
+
+/** The names there are, sorted. */
+export function listNamed(): NamedNetns[] {
+  const opened = open(DIRECTORY, O_RDONLY | O_DIRECTORY);
+  if (opened === -ENOENT) return [];
+  using directory = new Descriptor(check("list network namespaces", opened));
+  const names = readDirectory(directory.fd);
+  if (typeof names === "number") {
+    throw kernelError("list network namespaces", -names);
+  }
+  const directoryDevice = deviceOf(DIRECTORY);
+  return names.sort().map((name) => {
+    const identity = identify(`${DIRECTORY}/${name}`);
+    const mounted = typeof identity !== "number" &&
+      identity.device !== directoryDevice;
+    return { name, id: mounted ? identity.inode : undefined };
+  });
+}
+
+/** Takes a name away; false when there is none. */
+export function removeNamed(name: string): boolean {
+  const path = namedPath(name);
+  const operation = `delete network namespace ${name}`;
+  const unmounted = umount(path, MNT_DETACH);
+  // EINVAL: nothing is mounted there, so its creation was interrupted.
+  if (unmounted < 0 && unmounted !== -EINVAL && unmounted !== -ENOENT) {
+    check(operation, unmounted);
+  }
+  const unlinked = unlink(path);
+  if (unlinked === -ENOENT) return false;
+  check(operation, unlinked);
+  return true;
+}
+
+function deviceOf(path: string): string | undefined {
+  const identity = identify(path);
+  return typeof identity === "number" ? undefined : identity.device;
+}

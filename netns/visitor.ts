@@ -1,0 +1,86 @@
+/**
+ * The visiting thread, seen from the others: what shall be opened where.
+ *
+ * @module
+ */
+
+import { Descriptor } from "../ffi/descriptor.ts";
+import { kernelError } from "../ffi/errors.ts";
+import source from "./visitor_worker.ts" with { type: "text" };
+import type { Job, Opening, Outcome } from "./visitor_worker.ts";
+import { keepAlive, startWorker } from "./worker.ts";
+
+const IDLE_MILLISECONDS = 1000;
+
+interface Waiting {
+  operation: string;
+  job: Job;
+  resolve(opened: Descriptor): void;
+  reject(error: unknown): void;
+}
+
+/** The thread while there is one: started on first use, ends by itself when idle. */
+let thread: Worker | undefined;
+let lastId = 0;
+const waiting = new Map<number, Waiting>();
+
+/** Opens something in a namespace (`undefined`: a new one); the descriptor is the caller's. */
+export function openThere(
+  operation: string,
+  netns: number | undefined,
+  open: Opening,
+): Promise<Descriptor> {
+  const job: Job = { id: ++lastId, netns, open };
+  return new Promise((resolve, reject) => {
+    thread ??= start();
+    // Only an unanswered job keeps the process alive, never the thread itself.
+    if (waiting.size === 0) keepAlive(thread, true);
+    waiting.set(job.id, { operation, job, resolve, reject });
+    thread.postMessage(job);
+  });
+}
+
+function start(): Worker {
+  const worker = startWorker(source, IDLE_MILLISECONDS);
+  worker.onmessage = ({ data }: MessageEvent<Outcome>) => take(worker, data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    abandon(worker, event.message);
+  };
+  keepAlive(worker, false);
+  return worker;
+}
+
+function take(worker: Worker, outcome: Outcome): void {
+  if ("leaving" in outcome) return replace(worker);
+  const job = waiting.get(outcome.id);
+  if (job === undefined) return;
+  waiting.delete(outcome.id);
+  if (waiting.size === 0) keepAlive(worker, false);
+  if ("fd" in outcome) job.resolve(new Descriptor(outcome.fd));
+  else {job.reject(
+      kernelError(`${job.operation} (${outcome.failed})`, outcome.errno),
+    );}
+}
+
+/** Jobs that crossed with the thread's farewell go to a new one. */
+function replace(worker: Worker): void {
+  if (thread === worker) thread = undefined;
+  if (waiting.size === 0) return;
+  thread = start();
+  keepAlive(thread, true);
+  for (const { job } of waiting.values()) thread.postMessage(job);
+}
+
+function abandon(worker: Worker, message: string): void {
+  if (thread === worker) thread = undefined;
+  worker.terminate();
+  for (const { operation, reject } of waiting.values()) {
+    reject(
+      new Error(
+        `Cannot ${operation}: the thread that visits namespaces ended: ${message}`,
+      ),
+    );
+  }
+  waiting.clear();
+}

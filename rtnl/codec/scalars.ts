@@ -1,0 +1,217 @@
+/**
+ * The payloads that are not made of others.
+ *
+ * @module
+ */
+
+import { formatAddress, parseAddress } from "./ip.ts";
+import { type Codec, type Output, ValueError } from "./shape.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+function integer(
+  size: 1 | 2 | 4,
+  least: number,
+  most: number,
+  littleEndian: boolean,
+  get: (view: DataView, at: number, little: boolean) => number,
+  set: (view: DataView, at: number, value: number, little: boolean) => void,
+): Codec<number> {
+  return {
+    size,
+    read: ({ view }, start, end) =>
+      end - start === size ? get(view, start, littleEndian) : undefined,
+    write(output, value) {
+      if (!Number.isInteger(value) || value < least || value > most) {
+        throw new ValueError(
+          `expected a whole number from ${least} to ${most}, got ${show(value)}`,
+        );
+      }
+      const at = output.reserve(size);
+      set(output.view, at, value, littleEndian);
+    },
+  };
+}
+
+const unsigned16 = (little: boolean) =>
+  integer(
+    2,
+    0,
+    0xffff,
+    little,
+    (v, at, le) => v.getUint16(at, le),
+    (v, at, n, le) => v.setUint16(at, n, le),
+  );
+const unsigned32 = (little: boolean) =>
+  integer(
+    4,
+    0,
+    0xffffffff,
+    little,
+    (v, at, le) => v.getUint32(at, le),
+    (v, at, n, le) => v.setUint32(at, n, le),
+  );
+
+/** Unsigned, 8 bits. */
+export const u8: Codec<number> = integer(
+  1,
+  0,
+  0xff,
+  true,
+  (v, at) => v.getUint8(at),
+  (v, at, n) => v.setUint8(at, n),
+);
+/** Unsigned, 16 bits, in the host's byte order (little on x86-64 and aarch64). */
+export const u16: Codec<number> = unsigned16(true);
+/** Unsigned, 16 bits, in network byte order. */
+export const be16: Codec<number> = unsigned16(false);
+/** Unsigned, 32 bits. */
+export const u32: Codec<number> = unsigned32(true);
+/** Unsigned, 32 bits, in network byte order. */
+export const be32: Codec<number> = unsigned32(false);
+/** Signed, 32 bits. */
+export const s32: Codec<number> = integer(
+  4,
+  -0x80000000,
+  0x7fffffff,
+  true,
+  (v, at) => v.getInt32(at, true),
+  (v, at, n) => v.setInt32(at, n, true),
+);
+
+/** Unsigned, 64 bits. */
+export const u64: Codec<bigint> = {
+  size: 8,
+  read: ({ view }, start, end) => end - start === 8 ? view.getBigUint64(start, true) : undefined,
+  write(output, value) {
+    if (
+      typeof value !== "bigint" || value < 0n || value > 0xffffffffffffffffn
+    ) {
+      throw new ValueError(
+        `expected a bigint from 0 to 2^64-1, got ${show(value)}`,
+      );
+    }
+    const at = output.reserve(8);
+    output.view.setBigUint64(at, value, true);
+  },
+};
+
+/** A header's byte for a number that stands whole in an attribute of the same name: 0 when it doesn't fit. */
+export const lowByte: Codec<number> = lowByteOr(0);
+/** The same for a table's number: RT_TABLE_COMPAT when it doesn't fit. */
+export const tableByte: Codec<number> = lowByteOr(252);
+
+function lowByteOr(instead: number): Codec<number> {
+  return {
+    size: 1,
+    read: (input, start, end) => u8.read(input, start, end),
+    write: (output, value) => u8.write(output, value > 0xff ? instead : value),
+  };
+}
+
+/** A byte that is 0 or 1. */
+export const bool: Codec<boolean> = {
+  size: 1,
+  read({ bytes }, start, end) {
+    const byte = bytes[start];
+    return end - start === 1 && (byte === 0 || byte === 1) ? byte === 1 : undefined;
+  },
+  write(output, value) {
+    if (typeof value !== "boolean") {
+      throw new ValueError(`expected a boolean, got ${show(value)}`);
+    }
+    u8.write(output, value ? 1 : 0);
+  },
+};
+
+/** An attribute that says true by being there, with no payload. */
+export const presence: Codec<true> = {
+  read: (_input, start, end) => start === end ? true : undefined,
+  write() {},
+};
+
+/** Text, with the NUL that ends it. */
+export const text: Codec<string> = {
+  read({ bytes }, start, end) {
+    const stop = end > start && bytes[end - 1] === 0 ? end - 1 : end;
+    const value = decoder.decode(bytes.subarray(start, stop));
+    // What would not come out again as it came is better kept as bytes.
+    return stop < end && !/[\0\ufffd]/.test(value) ? value : undefined;
+  },
+  write(output, value) {
+    if (typeof value !== "string" || value.includes("\0")) {
+      throw new ValueError(`expected a text without NUL, got ${show(value)}`);
+    }
+    append(output, encoder.encode(`${value}\0`));
+  },
+};
+
+/** Bytes as they are. */
+export const bytes: Codec<Uint8Array> = {
+  read: (input, start, end) => input.bytes.slice(start, end),
+  write(output, value) {
+    if (!(value instanceof Uint8Array)) {
+      throw new ValueError(`expected a Uint8Array, got ${show(value)}`);
+    }
+    append(output, value);
+  },
+};
+
+/** A link-layer address, "02:00:5e:00:53:01"; as many bytes as the link type has. */
+export const mac: Codec<string> = {
+  read({ bytes }, start, end) {
+    if (end === start) return undefined;
+    let value = "";
+    for (let at = start; at < end; at++) {
+      value += (at > start ? ":" : "") +
+        bytes[at]!.toString(16).padStart(2, "0");
+    }
+    return value;
+  },
+  write(output, value) {
+    if (
+      typeof value !== "string" || !/^[0-9a-f]{2}(:[0-9a-f]{2})*$/i.test(value)
+    ) {
+      throw new ValueError(
+        `expected a link-layer address such as 02:00:5e:00:53:01, got ${show(value)}`,
+      );
+    }
+    append(
+      output,
+      Uint8Array.from(value.split(":"), (byte) => parseInt(byte, 16)),
+    );
+  },
+};
+
+/** An IPv4 or IPv6 address, told apart by its length. */
+export const ip: Codec<string> = {
+  read: ({ bytes }, start, end) =>
+    end - start === 4 || end - start === 16 ? formatAddress(bytes.subarray(start, end)) : undefined,
+  write(output, value) {
+    const parsed = typeof value === "string" ? parseAddress(value) : undefined;
+    if (parsed === undefined) {
+      throw new ValueError(
+        `expected an IPv4 or IPv6 address, got ${show(value)}`,
+      );
+    }
+    append(output, parsed);
+  },
+};
+
+/** A byte of a struct that carries nothing. */
+export const padding: Codec<undefined> = {
+  size: 1,
+  read: () => undefined,
+  write: (output) => void output.reserve(1),
+};
+
+function append(output: Output, payload: Uint8Array): void {
+  const at = output.reserve(payload.length);
+  output.bytes.set(payload, at);
+}
+
+/** A value as an error message shows it. */
+export function show(value: unknown): string {
+  return typeof value === "bigint" ? `${value}n` : JSON.stringify(value) ?? String(value);
+}

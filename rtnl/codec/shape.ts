@@ -1,0 +1,196 @@
+/**
+ * How a message is described: tables of plain data, from which the builder, the parser, the paths in
+ * errors and the TypeScript types all come.
+ *
+ * @module
+ */
+
+/** Reads and writes one kind of payload. */
+export interface Codec<Value> {
+  /** Its size in bytes where that is fixed; such a codec may be a field of a struct. */
+  readonly size?: number;
+  /** The value of a payload, or `undefined` when these bytes are not of this kind. */
+  read(input: Input, start: number, end: number): Value | undefined;
+  /** Appends the payload; throws {@linkcode ValueError} for a value that it can't hold. */
+  write(output: Output, value: Value): void;
+  /** The path of the attribute at this offset, inside this payload; `undefined` when there is none. */
+  locate?(
+    input: Input,
+    start: number,
+    end: number,
+    offset: number,
+  ): string[] | undefined;
+  /** The name of the attribute with this number, in the nest that starts at this offset. */
+  nameAt?(
+    input: Input,
+    start: number,
+    end: number,
+    nest: number | undefined,
+    number: number,
+  ): string[] | undefined;
+}
+
+/** Received bytes, and a view of the same. */
+export interface Input {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
+/** Bytes under construction. */
+export interface Output {
+  /** Where the next byte goes. */
+  readonly length: number;
+  /** Makes room for `size` bytes, zeroed, and says where they start. */
+  reserve(size: number): number;
+  /** A view of everything; good until the next `reserve`. */
+  readonly view: DataView;
+  /** Everything; good until the next `reserve`. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** A value that does not fit its row; the codec that called adds the path. */
+export class ValueError extends Error {
+  /** The class's name. */
+  override name = "ValueError";
+  /** Where it is, outermost key first. */
+  readonly path: string[] = [];
+}
+
+/** One attribute: the kernel's name, its number, what its payload is. */
+export type Row = readonly [kernelName: string, number: number, shape: Shape];
+
+/** Attributes by the key that denolink gives them. */
+export interface Table {
+  readonly [key: string]: Row;
+}
+
+/** A struct of fixed-size fields, in order, with no padding but what is written. */
+export interface StructShape {
+  readonly struct: Fields;
+}
+
+/** Fields of a struct, in order. */
+export interface Fields {
+  readonly [key: string]: FieldShape;
+}
+
+/** What a field of a struct may be. */
+// deno-lint-ignore no-explicit-any
+export type FieldShape = Codec<any> | FlagsShape | OneOfShape | StructShape;
+
+/** A number whose bits have names. */
+export interface FlagsShape {
+  readonly flags: Codec<number>;
+  readonly names: { readonly [name: string]: number };
+}
+
+/** A number that stands for one name; numbers without a name stay numbers. */
+export interface OneOfShape {
+  readonly oneOf: Codec<number>;
+  readonly names: { readonly [name: string]: number };
+}
+
+/** A nest whose attributes are the entries of a list; `number` is theirs on the way out. */
+export interface ListShape {
+  readonly listOf: Shape;
+  readonly number: number;
+}
+
+/** A payload that depends on the value of another attribute of the same table. */
+export interface DependentShape {
+  readonly by: string;
+  readonly of: { readonly [value: string]: Shape };
+}
+
+/** A fixed struct with attributes behind it. */
+export interface MessageShape {
+  readonly header: Fields;
+  readonly attributes: Table;
+}
+
+/** The message in which this stands, again: a veth link holds the whole message of its peer. */
+export interface ItselfShape {
+  readonly itself: true;
+}
+
+/** What a payload may be. */
+export type Shape =
+  // deno-lint-ignore no-explicit-any
+  | Codec<any>
+  | FlagsShape
+  | OneOfShape
+  | StructShape
+  | ListShape
+  | DependentShape
+  | MessageShape
+  | ItselfShape
+  | Table;
+
+/** An attribute that no row describes, kept as it came and sent as it is. */
+export interface UnknownAttribute {
+  /** Its number, with the flag bits NLA_F_NESTED (0x8000) and NLA_F_NET_BYTEORDER (0x4000). */
+  type: number;
+  /** Its payload. */
+  bytes: Uint8Array;
+}
+
+/** The TypeScript type of a payload; `Root` is the message around it. */
+export type ValueOf<S, Root> = S extends Codec<infer Value> ? Value
+  : S extends ItselfShape ? Message<Root>
+  : S extends FlagsShape ? readonly (keyof S["names"] & string | `0x${string}`)[]
+  : S extends OneOfShape ? (keyof S["names"] & string) | number
+  : S extends StructShape ? Struct<S["struct"]>
+  : S extends ListShape ? ValueOf<S["listOf"], Root>[]
+  : S extends MessageShape ? Message<S>
+  : S extends Table ? Attributes<S, Root>
+  : never;
+
+/** The type of a struct's fields; a kernel that knows fewer leaves the last ones out. */
+export type Struct<F> = {
+  -readonly [Key in keyof F]?: ValueOf<F[Key], never> | undefined;
+};
+
+/** The type of a table's attributes; what is absent was not said. */
+export type Attributes<T, Root = never> =
+  & {
+    -readonly [
+      Key in keyof T as T[Key] extends readonly [string, number, DependentShape] ? never
+        : Key
+    ]?: T[Key] extends readonly [string, number, infer S] ? ValueOf<S, Root> | undefined
+      : never;
+  }
+  & Dependents<T, Root>
+  & {
+    /** What no row describes, as it came. */
+    unknown?: UnknownAttribute[] | undefined;
+  };
+
+/** The types of the attributes that depend on another one, as one union for each. */
+export type Dependents<T, Root> = Intersection<
+  {
+    [Key in keyof T]: T[Key] extends readonly [string, number, infer D extends DependentShape]
+      ? [Dependent<Key & string, D, Root>]
+      : never;
+  }[keyof T]
+>;
+
+/** One such union: `{ kind: "veth", data?: ... } | { kind: "bridge", data?: ... } | { kind?: string }`. */
+export type Dependent<Key extends string, D extends DependentShape, Root> =
+  | {
+    [Value in keyof D["of"] & string]:
+      & { [K in D["by"]]: Value }
+      & { [K in Key]?: ValueOf<D["of"][Value], Root> | undefined };
+  }[keyof D["of"] & string]
+  // Of a kind without a row nothing is known; its bytes are among the unknown.
+  | ({ [K in D["by"]]?: string | undefined } & { [K in Key]?: undefined });
+
+/** All members of a union of one-tuples at once. */
+export type Intersection<U> = [U] extends [never] ? unknown
+  : (U extends [infer Member] ? (member: Member) => void : never) extends (all: infer All) => void
+    ? All
+  : unknown;
+
+/** The type of a message: header fields and attributes side by side. */
+export type Message<M> = M extends MessageShape
+  ? Struct<M["header"]> & Attributes<M["attributes"], M>
+  : never;

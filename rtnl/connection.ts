@@ -1,0 +1,311 @@
+/**
+ * Requests out, answers in: one netlink socket, any number of requests.
+ *
+ * @module
+ */
+
+import { errnoOf } from "../ffi/errno.ts";
+import { check, kernelError, NetlinkError } from "../ffi/errors.ts";
+import { NetlinkSocket } from "../ffi/netlink_socket.ts";
+import { Buffer, input } from "./codec/buffer.ts";
+import { messageCodec } from "./codec/compile.ts";
+import type { Input } from "./codec/shape.ts";
+import { readError } from "./extended_ack.ts";
+import { type Frame, frame, frames, type Request } from "./request.ts";
+
+// linux/netlink.h
+const NLMSG_NOOP = 1;
+const NLMSG_ERROR = 2;
+const NLMSG_DONE = 3;
+const NLM_F_MULTI = 0x2;
+const NLM_F_DUMP_INTR = 0x10;
+
+// The answers to so many refused requests fit the socket's receive buffer at its default limit
+// (net.core.rmem_max, 208 KiB), and so many bytes its send buffer.
+const BATCH_REQUESTS = 128;
+const BATCH_BYTES = 48 * 1024;
+const DUMP_ATTEMPTS = 8;
+/** How long the kernel may take for an answer, although it answers before `sendmsg` returns. */
+const ANSWER_MILLISECONDS = 10_000;
+
+/** The carrier of a connection's bytes: a netlink socket, or what a test puts in its place. */
+export interface Transport extends Disposable {
+  send(bytes: Uint8Array<ArrayBuffer>): Promise<number>;
+  sendSync(bytes: Uint8Array<ArrayBuffer>): number;
+  receive(): Uint8Array<ArrayBuffer> | undefined | number;
+  wait(milliseconds: number): Promise<boolean>;
+  waitSync(milliseconds: number): boolean;
+  close(): void;
+}
+
+/** How a batch goes on after an error. */
+export interface BatchOptions {
+  /**
+   * Stop at the first error: what comes after it is not sent.
+   * @default {false}
+   */
+  stopOnError?: boolean;
+}
+
+/** The table changed while the kernel was listing it, more often than was worth trying again. */
+export class InterruptedDumpError extends NetlinkError {
+  /** The class's name. */
+  override name = "InterruptedDumpError";
+  /** What the last attempt read: entries may be missing or stand there twice. */
+  readonly partial: unknown;
+
+  /** Builds the error from what was asked and what was read. */
+  constructor(operation: string, partial: unknown) {
+    super(operation, errnoOf("EINTR"), {
+      kernelMessage: `the table changed during each of ${DUMP_ATTEMPTS} attempts`,
+      remedy: "try again, or use the partial list on this error",
+    });
+    this.partial = partial;
+  }
+}
+
+/** A request that was sent and what has come back for it so far. */
+interface Pending {
+  readonly request: Request<unknown>;
+  readonly messages: unknown[];
+  error?: NetlinkError;
+  interrupted: boolean;
+  done: boolean;
+}
+
+/** A connection to the rtnetlink of one namespace; the namespace stays alive while it is open. */
+export class Connection implements Disposable {
+  readonly #socket: Transport;
+  readonly #pending = new Map<number, Pending>();
+  #sequence = 0;
+
+  /** A connection over a socket that it then owns. */
+  constructor(socket: Transport) {
+    this.#socket = socket;
+  }
+
+  /** A connection in the namespace of the calling thread. */
+  static open(): Connection {
+    return new Connection(NetlinkSocket.open());
+  }
+
+  /** Sends a request; a change does not hold up the event loop, a read is answered at once. */
+  async request<Answer>(request: Request<Answer>): Promise<Answer> {
+    if (request.form !== "ack") return this.requestSync(request);
+    const pending = await this.#exchange([request]);
+    return resultOf<Answer>(pending[0]!);
+  }
+
+  /** The same on this thread: returns with the answer. */
+  requestSync<Answer>(request: Request<Answer>): Answer {
+    for (let attempt = 1;; attempt++) {
+      const pending = this.#exchangeSync([request])[0]!;
+      if (!pending.interrupted) return resultOf<Answer>(pending);
+      if (attempt === DUMP_ATTEMPTS) {
+        throw new InterruptedDumpError(
+          request.operation,
+          request.read(pending.messages),
+        );
+      }
+    }
+  }
+
+  /** Sends many requests in as few `sendmsg` calls as fit; a result or an error for each, in order. */
+  async batch<Answers extends unknown[]>(
+    requests: readonly [...{ [I in keyof Answers]: Request<Answers[I]> }],
+    { stopOnError = false }: BatchOptions = {},
+  ): Promise<{ [I in keyof Answers]: Answers[I] | NetlinkError }> {
+    const results: unknown[] = [];
+    for (const chunk of chunks(requests, stopOnError ? 1 : BATCH_REQUESTS)) {
+      results.push(...(await this.#exchange(chunk)).map(outcomeOf));
+      if (stopOnError && results.at(-1) instanceof NetlinkError) break;
+    }
+    return results as { [I in keyof Answers]: Answers[I] | NetlinkError };
+  }
+
+  /** The same on this thread. */
+  batchSync<Answers extends unknown[]>(
+    requests: readonly [...{ [I in keyof Answers]: Request<Answers[I]> }],
+    { stopOnError = false }: BatchOptions = {},
+  ): { [I in keyof Answers]: Answers[I] | NetlinkError } {
+    const results: unknown[] = [];
+    for (const chunk of chunks(requests, stopOnError ? 1 : BATCH_REQUESTS)) {
+      results.push(...this.#exchangeSync(chunk).map(outcomeOf));
+      if (stopOnError && results.at(-1) instanceof NetlinkError) break;
+    }
+    return results as { [I in keyof Answers]: Answers[I] | NetlinkError };
+  }
+
+  /** Closes the socket, after a request that is under way; again is no error. */
+  close(): void {
+    this.#socket.close();
+  }
+
+  /** The same as `close()`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #exchange(requests: readonly Request<unknown>[]): Promise<Pending[]> {
+    const { bytes, pending, forget } = this.#prepare(requests);
+    try {
+      check(operationOf(requests), await this.#socket.send(bytes));
+      while (!this.#receive(pending)) {
+        if (!await this.#socket.wait(ANSWER_MILLISECONDS)) {
+          throw silence(requests);
+        }
+      }
+      return pending;
+    } finally {
+      forget();
+    }
+  }
+
+  #exchangeSync(requests: readonly Request<unknown>[]): Pending[] {
+    const { bytes, pending, forget } = this.#prepare(requests);
+    try {
+      check(operationOf(requests), this.#socket.sendSync(bytes));
+      while (!this.#receive(pending)) {
+        if (!this.#socket.waitSync(ANSWER_MILLISECONDS)) {
+          throw silence(requests);
+        }
+      }
+      return pending;
+    } finally {
+      forget();
+    }
+  }
+
+  /** Frames the requests. Only the last change asks for an ACK: they are carried out in order, and errors come unasked. */
+  #prepare(requests: readonly Request<unknown>[]) {
+    const output = new Buffer();
+    const sequences: number[] = [];
+    const pending = requests.map((request, index): Pending => {
+      const sequence = this.#sequence = this.#sequence % 0xffffffff + 1;
+      const last = index === requests.length - 1;
+      frame(output, request, sequence, last && request.form === "ack");
+      const pending = {
+        request,
+        messages: [],
+        interrupted: false,
+        done: false,
+      };
+      this.#pending.set(sequence, pending);
+      sequences.push(sequence);
+      return pending;
+    });
+    const forget = () => sequences.forEach((sequence) => this.#pending.delete(sequence));
+    return { bytes: output.finish(), pending, forget };
+  }
+
+  /** Takes what is queued until the last of these requests is answered; false when the queue ends before. */
+  #receive(wanted: readonly Pending[]): boolean {
+    const last = wanted[wanted.length - 1]!;
+    while (!last.done) {
+      const received = this.#socket.receive();
+      if (received === undefined) return false;
+      if (typeof received === "number") this.#lost(-received);
+      else this.#dispatch(input(received));
+    }
+    return true;
+  }
+
+  #dispatch(datagram: Input): void {
+    for (const frame of frames(datagram)) {
+      const pending = this.#pending.get(frame.sequence);
+      if (pending !== undefined) accept(pending, datagram, frame);
+    }
+  }
+
+  /** Answers were dropped: no one can tell whose, so every open request hears of it, and lists are read anew. */
+  #lost(errno: number): void {
+    for (const pending of this.#pending.values()) {
+      if (pending.done) continue;
+      pending.done = true;
+      if (pending.request.form === "dump") pending.interrupted = true;
+      else {
+        pending.error = kernelError(pending.request.operation, errno, {
+          remedy: "its answer was lost, so look whether it was carried out",
+        });
+      }
+    }
+  }
+}
+
+function accept(
+  pending: Pending,
+  datagram: Input,
+  { type, flags, start, end }: Frame,
+): void {
+  const { request } = pending;
+  if (flags & NLM_F_DUMP_INTR) pending.interrupted = true;
+  if (type === NLMSG_NOOP) return;
+  if (type === NLMSG_ERROR || type === NLMSG_DONE) {
+    const error = readError(
+      request,
+      datagram,
+      flags,
+      start,
+      end,
+      type === NLMSG_ERROR,
+    );
+    if (error) pending.error = error;
+    pending.done = true;
+    return;
+  }
+  const message = messageCodec(request.shape).read(datagram, start, end);
+  if (message === undefined) {
+    pending.error = kernelError(request.operation, errnoOf("EBADMSG"));
+  } else pending.messages.push(message);
+  if (!(flags & NLM_F_MULTI)) pending.done = true;
+}
+
+function outcomeOf(
+  { request, messages, error, interrupted }: Pending,
+): unknown {
+  if (error !== undefined) return error;
+  if (interrupted) {
+    return new InterruptedDumpError(request.operation, request.read(messages));
+  }
+  if (request.form === "reply" && messages.length === 0) {
+    return kernelError(request.operation, errnoOf("ENOMSG"));
+  }
+  return request.read(messages);
+}
+
+function resultOf<Answer>(pending: Pending): Answer {
+  const outcome = outcomeOf(pending);
+  if (outcome instanceof NetlinkError) throw outcome;
+  return outcome as Answer;
+}
+
+function operationOf(requests: readonly Request<unknown>[]): string {
+  const first = requests[0]!.operation;
+  return requests.length === 1 ? first : `${first}, and ${requests.length - 1} more`;
+}
+
+function silence(requests: readonly Request<unknown>[]): NetlinkError {
+  return kernelError(operationOf(requests), errnoOf("ETIMEDOUT"), {
+    remedy: `no answer came in ${ANSWER_MILLISECONDS / 1000} s, so look whether it was carried out`,
+  });
+}
+
+/** Requests in groups that one `sendmsg` carries; a dump, which a socket does one at a time, ends its group. */
+function* chunks(
+  requests: readonly Request<unknown>[],
+  most: number,
+): Generator<Request<unknown>[]> {
+  let chunk: Request<unknown>[] = [];
+  let bytes = 0;
+  for (const request of requests) {
+    chunk.push(request);
+    bytes += request.body.length;
+    if (chunk.length < most && bytes < BATCH_BYTES && request.form !== "dump") {
+      continue;
+    }
+    yield chunk;
+    chunk = [];
+    bytes = 0;
+  }
+  if (chunk.length > 0) yield chunk;
+}

@@ -1,0 +1,270 @@
+/**
+ * Links: the network devices of a namespace (rtnetlink(7), linux/if_link.h).
+ *
+ * @module
+ */
+
+import { bool, bytes, mac, padding, s32, text, u16, u32, u64, u8 } from "./codec/scalars.ts";
+import type { Message, MessageShape, Table } from "./codec/shape.ts";
+import { LINK_KINDS, PORT_KINDS } from "./kinds/mod.ts";
+import { FAMILY } from "./names.ts";
+import { NLM_F_CREATE, NLM_F_EXCL, type Request, request } from "./request.ts";
+
+const FLAGS = {
+  flags: u32,
+  names: {
+    up: 0x1,
+    broadcast: 0x2,
+    debug: 0x4,
+    loopback: 0x8,
+    pointopoint: 0x10,
+    notrailers: 0x20,
+    running: 0x40,
+    noarp: 0x80,
+    promisc: 0x100,
+    allmulti: 0x200,
+    master: 0x400,
+    slave: 0x800,
+    multicast: 0x1000,
+    portsel: 0x2000,
+    automedia: 0x4000,
+    dynamic: 0x8000,
+    lowerUp: 0x10000,
+    dormant: 0x20000,
+    echo: 0x40000,
+  },
+} as const;
+
+/** IFLA_LINKINFO: what kind of link it is, and what that kind adds. */
+export const LINK_INFO = {
+  kind: ["IFLA_INFO_KIND", 1, text],
+  data: ["IFLA_INFO_DATA", 2, { by: "kind", of: LINK_KINDS }],
+  /** The kind of the master whose port it is. */
+  slaveKind: ["IFLA_INFO_SLAVE_KIND", 4, text],
+  slaveData: ["IFLA_INFO_SLAVE_DATA", 5, { by: "slaveKind", of: PORT_KINDS }],
+} as const satisfies Table;
+
+/** struct rtnl_link_stats64: packets and bytes since the link was made. */
+export const LINK_STATS = {
+  struct: {
+    rxPackets: u64,
+    txPackets: u64,
+    rxBytes: u64,
+    txBytes: u64,
+    rxErrors: u64,
+    txErrors: u64,
+    rxDropped: u64,
+    txDropped: u64,
+    multicast: u64,
+    collisions: u64,
+    rxLengthErrors: u64,
+    rxOverErrors: u64,
+    rxCrcErrors: u64,
+    rxFrameErrors: u64,
+    rxFifoErrors: u64,
+    rxMissedErrors: u64,
+    txAbortedErrors: u64,
+    txCarrierErrors: u64,
+    txFifoErrors: u64,
+    txHeartbeatErrors: u64,
+    txWindowErrors: u64,
+    rxCompressed: u64,
+    txCompressed: u64,
+    rxNohandler: u64,
+    rxOtherhostDropped: u64,
+  },
+} as const;
+
+/** RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK: struct ifinfomsg and the IFLA_* attributes. */
+export const LINK = {
+  header: {
+    family: FAMILY,
+    headerPadding: padding,
+    /** ARPHRD_*: 1 Ethernet, 772 loopback. */
+    type: u16,
+    /** The number by which the kernel knows the link, from 1. */
+    index: s32,
+    flags: FLAGS,
+    /** The flags that a request changes. */
+    change: FLAGS,
+  },
+  attributes: {
+    /** The link-layer address. */
+    address: ["IFLA_ADDRESS", 1, mac],
+    broadcast: ["IFLA_BROADCAST", 2, mac],
+    /** 1 to 15 bytes, without `/` and blanks. */
+    name: ["IFLA_IFNAME", 3, text],
+    /** Largest packet in bytes, link-layer header not counted. */
+    mtu: ["IFLA_MTU", 4, u32],
+    /** The index of the link below, for a veth the peer's index in `linkNetnsId`. */
+    link: ["IFLA_LINK", 5, s32],
+    qdisc: ["IFLA_QDISC", 6, text],
+    /** The index of the bridge, bond or VRF it belongs to; 0 takes it out. */
+    master: ["IFLA_MASTER", 10, u32],
+    txQueueLength: ["IFLA_TXQLEN", 13, u32],
+    map: ["IFLA_MAP", 14, bytes],
+    operState: ["IFLA_OPERSTATE", 16, {
+      oneOf: u8,
+      names: {
+        unknown: 0,
+        notPresent: 1,
+        down: 2,
+        lowerLayerDown: 3,
+        testing: 4,
+        dormant: 5,
+        up: 6,
+      },
+    }],
+    linkMode: ["IFLA_LINKMODE", 17, u8],
+    linkInfo: ["IFLA_LINKINFO", 18, LINK_INFO],
+    /** A process whose namespace the link shall be in. */
+    netnsPid: ["IFLA_NET_NS_PID", 19, u32],
+    /** A text of up to 255 bytes that the kernel keeps for the user; not taken at creation. */
+    alias: ["IFLA_IFALIAS", 20, text],
+    vfCount: ["IFLA_NUM_VF", 21, u32],
+    stats: ["IFLA_STATS64", 23, LINK_STATS],
+    afSpec: ["IFLA_AF_SPEC", 26, bytes],
+    /** A number for acting on many links at once; 0 is the default group. */
+    group: ["IFLA_GROUP", 27, u32],
+    /** A descriptor of the namespace the link shall be in. */
+    netnsFd: ["IFLA_NET_NS_FD", 28, u32],
+    extendedMask: ["IFLA_EXT_MASK", 29, u32],
+    promiscuity: ["IFLA_PROMISCUITY", 30, u32],
+    txQueues: ["IFLA_NUM_TX_QUEUES", 31, u32],
+    rxQueues: ["IFLA_NUM_RX_QUEUES", 32, u32],
+    carrier: ["IFLA_CARRIER", 33, bool],
+    physicalPortId: ["IFLA_PHYS_PORT_ID", 34, bytes],
+    carrierChanges: ["IFLA_CARRIER_CHANGES", 35, u32],
+    physicalSwitchId: ["IFLA_PHYS_SWITCH_ID", 36, bytes],
+    /** The number of the namespace in which `link` is, as this namespace counts them. */
+    linkNetnsId: ["IFLA_LINK_NETNSID", 37, s32],
+    physicalPortName: ["IFLA_PHYS_PORT_NAME", 38, text],
+    protoDown: ["IFLA_PROTO_DOWN", 39, bool],
+    gsoMaxSegments: ["IFLA_GSO_MAX_SEGS", 40, u32],
+    gsoMaxSize: ["IFLA_GSO_MAX_SIZE", 41, u32],
+    event: ["IFLA_EVENT", 44, u32],
+    newNetnsId: ["IFLA_NEW_NETNSID", 45, s32],
+    /** The namespace to answer for, as this namespace counts them. */
+    targetNetnsId: ["IFLA_TARGET_NETNSID", 46, s32],
+    carrierUpCount: ["IFLA_CARRIER_UP_COUNT", 47, u32],
+    carrierDownCount: ["IFLA_CARRIER_DOWN_COUNT", 48, u32],
+    newIndex: ["IFLA_NEW_IFINDEX", 49, s32],
+    minMtu: ["IFLA_MIN_MTU", 50, u32],
+    maxMtu: ["IFLA_MAX_MTU", 51, u32],
+    /** Further names, of up to 127 bytes each. */
+    altNames: ["IFLA_PROP_LIST", 52, { listOf: text, number: 53 }],
+    altName: ["IFLA_ALT_IFNAME", 53, text],
+    permanentAddress: ["IFLA_PERM_ADDRESS", 54, mac],
+    protoDownReason: ["IFLA_PROTO_DOWN_REASON", 55, bytes],
+    parentDevice: ["IFLA_PARENT_DEV_NAME", 56, text],
+    parentBus: ["IFLA_PARENT_DEV_BUS_NAME", 57, text],
+    groMaxSize: ["IFLA_GRO_MAX_SIZE", 58, u32],
+    tsoMaxSize: ["IFLA_TSO_MAX_SIZE", 59, u32],
+    tsoMaxSegments: ["IFLA_TSO_MAX_SEGS", 60, u32],
+    allMulticast: ["IFLA_ALLMULTI", 61, u32],
+  },
+} as const satisfies MessageShape;
+
+/** A link, as the kernel lists it and as a request describes it; what is `undefined` was not said. */
+export interface Link extends Message<typeof LINK> {}
+
+/** What a request says of a link. */
+export interface LinkSpec extends Link {
+  /** Whether it shall be up: the flag and its change bit in one word. */
+  up?: boolean | undefined;
+}
+
+// linux/rtnetlink.h
+const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
+const RTM_GETLINK = 18;
+const RTM_SETLINK = 19;
+/** Leaves the statistics out of a list (linux/rtnetlink.h, RTEXT_FILTER_SKIP_STATS). */
+const SKIP_STATS = 8;
+
+/** The requests about links. */
+export class LinkRequests {
+  /** All links, or those that the kernel finds to match: `master`, `linkInfo.kind`. */
+  list(filter: LinkSpec = {}): Request<Link[]> {
+    return request({
+      operation: "list links",
+      type: RTM_GETLINK,
+      form: "dump",
+      shape: LINK,
+      values: { extendedMask: SKIP_STATS, ...filter },
+      read: (links) => links as Link[],
+    });
+  }
+
+  /** One link, by `name`, `altName` or `index`. */
+  get(spec: LinkSpec): Request<Link> {
+    return request({
+      operation: `get ${describe(spec)}`,
+      type: RTM_GETLINK,
+      form: "reply",
+      shape: LINK,
+      values: spec,
+      read: ([link]) => link as Link,
+    });
+  }
+
+  /** Creates a link. */
+  add(spec: LinkSpec): Request<void> {
+    return change("add", RTM_NEWLINK, spec, NLM_F_CREATE | NLM_F_EXCL);
+  }
+
+  /** Changes a link, by `index` or `name`; with both, it gets the name. */
+  set(spec: LinkSpec): Request<void> {
+    return change("set", RTM_SETLINK, spec);
+  }
+
+  /** Changes what is particular to its kind, such as a bridge's STP. */
+  setKind(spec: LinkSpec): Request<void> {
+    return change("set", RTM_NEWLINK, spec);
+  }
+
+  /** Deletes a link by `index` or `name`, or all links of a `group`. */
+  delete(spec: LinkSpec): Request<void> {
+    return change("delete", RTM_DELLINK, spec);
+  }
+}
+
+/** The requests about links, ready to be sent or batched. */
+export const link: LinkRequests = new LinkRequests();
+
+function change(
+  verb: string,
+  type: number,
+  spec: LinkSpec,
+  flags = 0,
+): Request<void> {
+  return request({
+    operation: `${verb} ${describe(spec)}`,
+    type,
+    flags,
+    form: "ack",
+    shape: LINK,
+    values: withFlags(spec),
+    read: () => {},
+  });
+}
+
+/** `up` as the kernel wants it said: a flag, and that it is meant. */
+function withFlags({ up, ...spec }: LinkSpec): Link {
+  if (up === undefined) return spec;
+  const others = (spec.flags ?? []).filter((flag) => flag !== "up");
+  return {
+    ...spec,
+    flags: up ? [...others, "up"] : others,
+    change: [...spec.change ?? [], "up"],
+  };
+}
+
+function describe({ name, altName, index, group, linkInfo }: LinkSpec): string {
+  const subject = name ?? altName ??
+    (index === undefined ? undefined : `number ${index}`);
+  const kind = linkInfo?.kind === undefined ? "" : ` type ${linkInfo.kind}`;
+  return subject === undefined && group !== undefined
+    ? `links of group ${group}`
+    : `link ${subject ?? "(unnamed)"}${kind}`;
+}

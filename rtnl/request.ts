@@ -1,0 +1,117 @@
+/**
+ * A request as a value: what is asked, its bytes, how to read the answer. It needs no socket, so it can
+ * be tested, batched, printed and compared.
+ *
+ * @module
+ */
+
+import { InputError } from "../ffi/errors.ts";
+import { Buffer } from "./codec/buffer.ts";
+import { messageCodec } from "./codec/compile.ts";
+import { type Input, type Message, type MessageShape, ValueError } from "./codec/shape.ts";
+
+/** Size of struct nlmsghdr (linux/netlink.h): u32 length, u16 type, u16 flags, u32 sequence, u32 port. */
+export const HEADER = 16;
+
+// linux/netlink.h
+export const NLM_F_REQUEST = 0x1;
+export const NLM_F_ACK = 0x4;
+export const NLM_F_DUMP = 0x300;
+export const NLM_F_REPLACE = 0x100;
+export const NLM_F_EXCL = 0x200;
+export const NLM_F_CREATE = 0x400;
+export const NLM_F_APPEND = 0x800;
+
+/** What the kernel sends back: nothing but success, one message, or any number of them. */
+export type AnswerForm = "ack" | "reply" | "dump";
+
+/** One rtnetlink request; `Answer` is what it resolves to. */
+export interface Request<Answer> {
+  /** What it asks for, in the words of `ip`: "add link vh0 type veth". */
+  readonly operation: string;
+  /** The message type, RTM_* of linux/rtnetlink.h. */
+  readonly type: number;
+  /** NLM_F_* of linux/netlink.h, beside NLM_F_REQUEST and what `form` implies. */
+  readonly flags: number;
+  /** What stands behind the netlink header. */
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** The table the body was made from; an error's offset becomes a path through it. */
+  readonly shape: MessageShape;
+  /** What the kernel sends back. */
+  readonly form: AnswerForm;
+  /** Makes the answer of the messages that came back; a "dump" calls it once, with all of them. */
+  readonly read: (messages: unknown[]) => Answer;
+}
+
+/** Builds a request; values that don't fit their rows are refused here, before any kernel sees them. */
+export function request<M extends MessageShape, Answer>(
+  spec: Pick<Request<Answer>, "operation" | "type" | "form" | "read"> & {
+    flags?: number;
+    shape: M;
+    values: Message<M>;
+  },
+): Request<Answer> {
+  const { values, flags = 0, ...rest } = spec;
+  return { ...rest, flags, body: encode(spec.operation, spec.shape, values) };
+}
+
+function encode<M extends MessageShape>(
+  operation: string,
+  shape: M,
+  values: Message<M>,
+): Uint8Array<ArrayBuffer> {
+  const output = new Buffer();
+  try {
+    messageCodec(shape).write(output, values);
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    throw new InputError(
+      `Cannot ${operation}: ${error.path.join(".")}: ${error.message}`,
+    );
+  }
+  return output.finish();
+}
+
+/** A request with its netlink header, as bytes: what `sendmsg` is given. */
+export function frame(
+  output: Buffer,
+  request: Request<unknown>,
+  sequence: number,
+  acknowledge: boolean,
+): void {
+  const at = output.reserve(HEADER + request.body.length);
+  const form = request.form === "dump" ? NLM_F_DUMP : acknowledge ? NLM_F_ACK : 0;
+  output.view.setUint32(at, HEADER + request.body.length, true);
+  output.view.setUint16(at + 4, request.type, true);
+  output.view.setUint16(at + 6, NLM_F_REQUEST | request.flags | form, true);
+  output.view.setUint32(at + 8, sequence, true);
+  output.bytes.set(request.body, at + HEADER);
+  output.align();
+}
+
+/** One netlink message inside a datagram. */
+export interface Frame {
+  readonly type: number;
+  readonly flags: number;
+  readonly sequence: number;
+  /** Where the payload starts. */
+  readonly start: number;
+  /** Where it ends. */
+  readonly end: number;
+}
+
+/** The messages of a datagram, one after the other; a length that can't be ends it. */
+export function* frames({ bytes, view }: Input): Generator<Frame> {
+  for (let at = 0; at + HEADER <= bytes.length;) {
+    const length = view.getUint32(at, true);
+    if (length < HEADER || at + length > bytes.length) return;
+    yield {
+      type: view.getUint16(at + 4, true),
+      flags: view.getUint16(at + 6, true),
+      sequence: view.getUint32(at + 8, true),
+      start: at + HEADER,
+      end: at + length,
+    };
+    at += (length + 3) & ~3;
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * Routes (rtnetlink(7), linux/rtnetlink.h).
+ *
+ * @module
+ */
+
+import { parseAddress } from "./codec/ip.ts";
+import { bytes, ip, s32, tableByte, u16, u32, u8 } from "./codec/scalars.ts";
+import type { Message, MessageShape, Table } from "./codec/shape.ts";
+import { FAMILY, familyOf, SCOPE } from "./names.ts";
+import {
+  NLM_F_APPEND,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+  type Request,
+  request,
+} from "./request.ts";
+
+const FLAG_NAMES = {
+  dead: 0x1,
+  pervasive: 0x2,
+  /** The gateway is taken to be on the link, whatever the routes say. */
+  onlink: 0x4,
+  offload: 0x8,
+  linkdown: 0x10,
+  unresolved: 0x20,
+  trap: 0x40,
+  notify: 0x100,
+  cloned: 0x200,
+  equalize: 0x400,
+  prefix: 0x800,
+} as const;
+
+const TABLE_NAMES = { unspec: 0, default: 253, main: 254, local: 255 } as const;
+
+/** RTA_METRICS: what TCP and others assume of the path. */
+export const ROUTE_METRICS = {
+  lock: ["RTAX_LOCK", 1, u32],
+  mtu: ["RTAX_MTU", 2, u32],
+  window: ["RTAX_WINDOW", 3, u32],
+  rtt: ["RTAX_RTT", 4, u32],
+  rttVariance: ["RTAX_RTTVAR", 5, u32],
+  slowStartThreshold: ["RTAX_SSTHRESH", 6, u32],
+  congestionWindow: ["RTAX_CWND", 7, u32],
+  advertisedMss: ["RTAX_ADVMSS", 8, u32],
+  reordering: ["RTAX_REORDERING", 9, u32],
+  hopLimit: ["RTAX_HOPLIMIT", 10, u32],
+  initialCongestionWindow: ["RTAX_INITCWND", 11, u32],
+  features: ["RTAX_FEATURES", 12, u32],
+  minimumRto: ["RTAX_RTO_MIN", 13, u32],
+  initialReceiveWindow: ["RTAX_INITRWND", 14, u32],
+  quickAck: ["RTAX_QUICKACK", 15, u32],
+} as const satisfies Table;
+
+/** RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE: struct rtmsg and the RTA_* attributes. */
+export const ROUTE = {
+  header: {
+    family: FAMILY,
+    /** Bits of the destination's prefix; 0 for a default route. */
+    dstLength: u8,
+    srcLength: u8,
+    tos: u8,
+    table: { oneOf: tableByte, names: TABLE_NAMES },
+    /** Who made it: "boot" is `ip`'s, "static" an administrator's. */
+    protocol: {
+      oneOf: u8,
+      names: {
+        unspec: 0,
+        redirect: 1,
+        kernel: 2,
+        boot: 3,
+        static: 4,
+        ra: 9,
+        dhcp: 16,
+      },
+    },
+    scope: SCOPE,
+    type: {
+      oneOf: u8,
+      names: {
+        unspec: 0,
+        unicast: 1,
+        local: 2,
+        broadcast: 3,
+        anycast: 4,
+        multicast: 5,
+        blackhole: 6,
+        unreachable: 7,
+        prohibit: 8,
+        throw: 9,
+        nat: 10,
+      },
+    },
+    flags: { flags: u32, names: FLAG_NAMES },
+  },
+  attributes: {
+    /** The destination's first address; absent for a default route. */
+    dst: ["RTA_DST", 1, ip],
+    src: ["RTA_SRC", 2, ip],
+    /** The link it comes in by. */
+    iif: ["RTA_IIF", 3, u32],
+    /** The link it goes out by. */
+    oif: ["RTA_OIF", 4, u32],
+    gateway: ["RTA_GATEWAY", 5, ip],
+    /** The metric: the lowest is taken. */
+    priority: ["RTA_PRIORITY", 6, u32],
+    /** The address that packets get as their source. */
+    prefsrc: ["RTA_PREFSRC", 7, ip],
+    metrics: ["RTA_METRICS", 8, ROUTE_METRICS],
+    multipath: ["RTA_MULTIPATH", 9, bytes],
+    flow: ["RTA_FLOW", 11, u32],
+    cacheInfo: ["RTA_CACHEINFO", 12, {
+      struct: {
+        references: u32,
+        lastUse: u32,
+        expires: s32,
+        error: u32,
+        used: u32,
+        id: u32,
+        timestamp: u32,
+        timestampAge: u32,
+      },
+    }],
+    table: ["RTA_TABLE", 15, { oneOf: u32, names: TABLE_NAMES }],
+    mark: ["RTA_MARK", 16, u32],
+    via: ["RTA_VIA", 18, bytes],
+    newDst: ["RTA_NEWDST", 19, bytes],
+    preference: ["RTA_PREF", 20, u8],
+    encapType: ["RTA_ENCAP_TYPE", 21, u16],
+    encap: ["RTA_ENCAP", 22, bytes],
+    expires: ["RTA_EXPIRES", 23, u32],
+    ttlPropagate: ["RTA_TTL_PROPAGATE", 26, u8],
+    ipProtocol: ["RTA_IP_PROTO", 27, u8],
+    sport: ["RTA_SPORT", 28, u16],
+    dport: ["RTA_DPORT", 29, u16],
+    /** The number of a nexthop object. */
+    nexthopId: ["RTA_NH_ID", 30, u32],
+  },
+} as const satisfies MessageShape;
+
+/** A route, as the kernel lists it and as a request describes it; what is `undefined` was not said. */
+export interface Route extends Message<typeof ROUTE> {}
+
+// linux/rtnetlink.h
+const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
+const RTM_GETROUTE = 26;
+
+/** The requests about routes. */
+export class RouteRequests {
+  /** All routes, or those that the kernel finds to match: `family`, `table`, `oif`, `protocol`, `type`. */
+  list(filter: Route = {}): Request<Route[]> {
+    return request({
+      operation: "list routes",
+      type: RTM_GETROUTE,
+      form: "dump",
+      shape: ROUTE,
+      values: filter,
+      read: (routes) => routes as Route[],
+    });
+  }
+
+  /** The route that a packet to `dst` would take. */
+  get(spec: Route): Request<Route> {
+    const dst = spec.dst ?? "";
+    return request({
+      operation: `get route to ${dst}`,
+      type: RTM_GETROUTE,
+      form: "reply",
+      shape: ROUTE,
+      values: { family: familyOf(dst), dstLength: bits(dst), ...spec },
+      read: ([route]) => route as Route,
+    });
+  }
+
+  /** Adds a route. */
+  add(spec: Route): Request<void> {
+    return change("add", RTM_NEWROUTE, spec, NLM_F_CREATE | NLM_F_EXCL);
+  }
+
+  /** Adds a route beside those to the same destination. */
+  append(spec: Route): Request<void> {
+    return change("append", RTM_NEWROUTE, spec, NLM_F_CREATE | NLM_F_APPEND);
+  }
+
+  /** Adds a route in place of the one to the same destination, if there is one. */
+  replace(spec: Route): Request<void> {
+    return change("replace", RTM_NEWROUTE, spec, NLM_F_CREATE | NLM_F_REPLACE);
+  }
+
+  /** Takes a route away: the first that has all that is said here. */
+  delete(spec: Route): Request<void> {
+    // Unsaid is "any" here, so none of the defaults of a new route.
+    const values: Route = { scope: "nowhere", table: "main", ...named(spec) };
+    return request({ ...asked("delete", spec), type: RTM_DELROUTE, values });
+  }
+}
+
+/** The requests about routes, ready to be sent or batched. */
+export const route: RouteRequests = new RouteRequests();
+
+function change(
+  verb: string,
+  type: number,
+  spec: Route,
+  flags: number,
+): Request<void> {
+  const direct = spec.gateway === undefined && spec.via === undefined &&
+    spec.multipath === undefined && spec.nexthopId === undefined;
+  const base = named(spec);
+  const values: Route = {
+    table: "main",
+    protocol: "boot",
+    type: "unicast",
+    scope: direct && base.family === "inet" ? "link" : "global",
+    ...base,
+  };
+  return request({ ...asked(verb, spec), type, flags, values });
+}
+
+/** What the addresses say of themselves: the family, and a whole prefix unless one is given. */
+function named(spec: Route): Route {
+  const address = spec.dst ?? spec.gateway ?? spec.prefsrc ?? "";
+  return {
+    family: familyOf(address),
+    dstLength: spec.dst === undefined ? 0 : bits(spec.dst),
+    ...spec,
+  };
+}
+
+function asked(verb: string, { dst, dstLength, gateway, oif }: Route) {
+  const where = dst === undefined ? "default" : `${dst}/${dstLength ?? bits(dst)}`;
+  const via = gateway === undefined ? "" : ` via ${gateway}`;
+  const by = oif === undefined ? "" : ` on link number ${oif}`;
+  return {
+    operation: `${verb} route ${where}${via}${by}`,
+    form: "ack" as const,
+    shape: ROUTE,
+    read: () => {},
+  };
+}
+
+function bits(address: string): number {
+  return (parseAddress(address)?.length ?? 0) * 8;
+}
