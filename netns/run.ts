@@ -6,8 +6,8 @@
 
 import { InputError, kernelError } from "../ffi/errors.ts";
 import { describeTarget, Netns, type NetnsTarget } from "./netns.ts";
-import type { Arrival, Call, Reply } from "./resident_worker.ts";
-import source from "./resident_worker.ts" with { type: "text" };
+import type { Arrival, Call, PostedError, Reply } from "./messages.ts";
+import source from "./resident_worker.js" with { type: "text" };
 import { startWorker } from "./worker.ts";
 
 /** What to run of a module, and how. */
@@ -29,7 +29,7 @@ export interface RunOptions {
 /** An error that came out of a module run elsewhere: the same name, message, stack and plain fields. */
 export class RemoteError extends Error {
   /** Builds the error from what the other thread posted. */
-  constructor(posted: Extract<Reply, { error: unknown }>["error"]) {
+  constructor(posted: PostedError) {
     super(posted.message);
     this.name = posted.name;
     if (posted.stack !== undefined) this.stack = posted.stack;
@@ -64,7 +64,8 @@ export async function runInNetns<T = unknown>(
   const module = absolute(moduleUrl);
   signal?.throwIfAborted();
   using netns = Netns.open(target);
-  const operation = `run ${name} of ${module} in ${describeTarget(target)}`;
+  const shown = module.length > 100 ? `${module.slice(0, 100)}...` : module;
+  const operation = `run ${name} of ${shown} in ${describeTarget(target)}`;
   using resident = await settle(operation, netns, signal);
   const reply = await resident.ask<Reply>(
     { module, export: name, args } satisfies Call,

@@ -6,8 +6,8 @@
 
 import { Descriptor } from "../ffi/descriptor.ts";
 import { kernelError } from "../ffi/errors.ts";
-import source from "./visitor_worker.ts" with { type: "text" };
-import type { Job, Opening, Outcome } from "./visitor_worker.ts";
+import source from "./visitor_worker.js" with { type: "text" };
+import type { Job, Opening, Outcome } from "./messages.ts";
 import { keepAlive, startWorker } from "./worker.ts";
 
 const IDLE_MILLISECONDS = 1000;

@@ -165,11 +165,17 @@ export const LINK = {
   },
 } as const satisfies MessageShape;
 
-/** A link, as the kernel lists it and as a request describes it; what is `undefined` was not said. */
-export interface Link extends Message<typeof LINK> {}
+/** What a link's message says; what is `undefined` was not said. */
+export interface LinkMessage extends Message<typeof LINK> {}
+
+/** A link, as the kernel lists it. */
+export interface Link extends LinkMessage {
+  /** What kind it is ("veth", "bridge", ...), from `linkInfo`; `undefined` for hardware and `lo`. */
+  kind?: string | undefined;
+}
 
 /** What a request says of a link. */
-export interface LinkSpec extends Link {
+export interface LinkSpec extends LinkMessage {
   /** Whether it shall be up: the flag and its change bit in one word. */
   up?: boolean | undefined;
 }
@@ -192,7 +198,7 @@ export class LinkRequests {
       form: "dump",
       shape: LINK,
       values: { extendedMask: SKIP_STATS, ...filter },
-      read: (links) => links as Link[],
+      read: (links) => (links as LinkMessage[]).map(withKind),
     });
   }
 
@@ -204,7 +210,7 @@ export class LinkRequests {
       form: "reply",
       shape: LINK,
       values: spec,
-      read: ([link]) => link as Link,
+      read: ([link]) => withKind(link as LinkMessage),
     });
   }
 
@@ -249,8 +255,12 @@ function change(
   });
 }
 
+function withKind(link: LinkMessage): Link {
+  return link.linkInfo?.kind === undefined ? link : { ...link, kind: link.linkInfo.kind };
+}
+
 /** `up` as the kernel wants it said: a flag, and that it is meant. */
-function withFlags({ up, ...spec }: LinkSpec): Link {
+function withFlags({ up, ...spec }: LinkSpec): LinkMessage {
   if (up === undefined) return spec;
   const others = (spec.flags ?? []).filter((flag) => flag !== "up");
   return {

@@ -1,0 +1,67 @@
+/**
+ * The small steps for addresses.
+ *
+ * @module
+ */
+
+import { NetlinkError, NotFoundError } from "../ffi/errors.ts";
+import { connect, type NetnsOptions } from "../netns/netns.ts";
+import { address } from "../rtnl/address.ts";
+import { parseCidr } from "./input.ts";
+import { errnoIs, findLink, getLink } from "./links.ts";
+
+/**
+ * Adds an address to a link. `NotFoundError` when there is no such link, `ExistsError` when the
+ * link has the address already.
+ *
+ * @example Give a bridge its gateway address
+ * ```ts ignore
+ * import { addAddress } from "@denolink/denolink";
+ *
+ * await addAddress("br0", "10.0.0.1/24");
+ * ```
+ */
+export async function addAddress(
+  name: string,
+  cidr: string,
+  options?: NetnsOptions,
+): Promise<void> {
+  const { family, address: own, prefixLength } = parseCidr(cidr);
+  using rtnl = await connect(options);
+  const { index } = await getLink(rtnl, name);
+  await rtnl.request({
+    ...address.add({ index, family, address: own, prefixLength }),
+    operation: `add address ${cidr} to link ${name}`,
+  });
+}
+
+/**
+ * Takes all addresses of a link away, IPv6 link-local ones too; says how many there were. A link that is
+ * not there has none.
+ *
+ * @example Start afresh
+ * ```ts ignore
+ * import { flushAddresses } from "@denolink/denolink";
+ *
+ * console.log(await flushAddresses("br0"));
+ * ```
+ */
+export async function flushAddresses(name: string, options?: NetnsOptions): Promise<number> {
+  using rtnl = await connect(options);
+  const link = await findLink(rtnl, { name });
+  if (link === undefined) return 0;
+  const addresses = await Array.fromAsync(rtnl.addresses.list({ index: link.index }));
+  const requests = addresses.map(({ index, family, address: own, local, prefixLength }) => ({
+    ...address.delete({ index, family, address: own, local, prefixLength }),
+    operation: `flush the addresses of link ${name}`,
+  }));
+  for (const result of await rtnl.batch(requests)) {
+    // A secondary address goes with its primary.
+    if (result instanceof NetlinkError && !isGone(result)) throw result;
+  }
+  return addresses.length;
+}
+
+function isGone(error: NetlinkError): boolean {
+  return error instanceof NotFoundError || errnoIs(error, "EADDRNOTAVAIL");
+}

@@ -1,0 +1,131 @@
+/**
+ * What kernel tests share: a namespace of their own for each, `ip` as the referee, and a count of what
+ * they left open.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { readDirectory, readLink } from "../ffi/system.ts";
+import { Descriptor } from "../ffi/descriptor.ts";
+import { O_DIRECTORY, O_RDONLY } from "../ffi/constants.ts";
+import { NetlinkError } from "../ffi/errors.ts";
+import { Netns } from "../netns/netns.ts";
+
+/** What a test gets. */
+export interface Kernel {
+  /** A fresh namespace, the one to act in. */
+  netns: Netns;
+  /** Another fresh one, closed after the test. */
+  another(): Promise<Netns>;
+  /** What `ip -j ...` says inside a namespace (`netns` unless said otherwise). */
+  ip(...args: string[]): Promise<Json[]>;
+  ipIn(netns: Netns, ...args: string[]): Promise<Json[]>;
+}
+
+// deno-lint-ignore no-explicit-any
+type Json = any;
+
+/** What a test needs beside `--allow-ffi`. */
+export interface Needs {
+  /** `ip` through nsenter, or other programs: `--allow-run`. */
+  run?: boolean;
+  /** Files of its own: `--allow-read`. */
+  read?: boolean;
+  /** `--allow-write`. */
+  write?: boolean;
+  /** `--allow-net`. */
+  net?: boolean;
+  /** `--allow-env`. */
+  env?: boolean;
+  /** `--allow-all`: Deno's own reading of /proc. */
+  all?: boolean;
+}
+
+/** A test with fresh namespaces; ignored, with the reason in its name, where it can't run. */
+export function kernelTest(
+  name: string,
+  needs: Needs,
+  fn: (kernel: Kernel, t: Deno.TestContext) => void | Promise<void>,
+): void {
+  const missing = missingFor(needs);
+  Deno.test({
+    name: missing === undefined ? name : `${name} (ignored: ${missing})`,
+    ignore: missing !== undefined,
+    fn: async (t) => {
+      const before = openInKernel();
+      await inFreshNamespaces((kernel) => fn(kernel, t));
+      assertEquals(openInKernel(), before, "namespaces and netlink sockets left open");
+    },
+  });
+}
+
+async function inFreshNamespaces(fn: (kernel: Kernel) => void | Promise<void>): Promise<void> {
+  using opened = new DisposableStack();
+  const another = async () => opened.use(await Netns.create());
+  const netns = await another();
+  await fn({ netns, another, ip: (...args) => ip(netns, ...args), ipIn: ip });
+}
+
+async function ip(netns: Netns, ...args: string[]): Promise<Json[]> {
+  const output = await runIn(netns, "ip", "-j", "-d", ...args);
+  return output.trim() === "" ? [] : JSON.parse(output);
+}
+
+/** The output of a program inside a namespace; throws what it said when it fails. */
+export async function runIn(netns: Netns, ...command: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command("nsenter", {
+    args: [`--net=/proc/${Deno.pid}/fd/${netns.fd}`, "--", ...command],
+    stdin: "null",
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  if (!success) throw new Error(`${command.join(" ")}: ${text(stderr)}`);
+  return text(stdout);
+}
+
+/** The pinned namespaces and the sockets of this process; the visiting thread's own not counted. */
+export function openInKernel(): string[] {
+  const home = readLink("/proc/self/ns/net");
+  return links("/proc/self/fd")
+    .filter((target) => /^(net|socket):/.test(target) && target !== home).sort();
+}
+
+/** Where the entries of a directory point; one that is gone meanwhile is left out. */
+export function links(directory: string, below = ""): string[] {
+  using opened = Descriptor.open(directory, O_RDONLY | O_DIRECTORY);
+  const names = readDirectory(opened.fd);
+  if (typeof names === "number") throw new Error(`Cannot list ${directory}: errno ${-names}`);
+  return names.map((name) => readLink(`${directory}/${name}${below}`))
+    .filter((target) => typeof target === "string");
+}
+
+/** The namespace of every thread of this process. */
+export function threadNamespaces(): string[] {
+  return links("/proc/self/task", "/ns/net");
+}
+
+/** Whether namespaces can be made at all. */
+const canMakeNamespaces = await (async () => {
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return false;
+  try {
+    (await Netns.create()).close();
+    return true;
+  } catch (error) {
+    if (error instanceof NetlinkError) return false;
+    throw error;
+  }
+})();
+
+function missingFor({ all, ...needs }: Needs): string | undefined {
+  const flags = (["run", "read", "write", "net", "env"] as const)
+    .filter((name) => needs[name] && Deno.permissions.querySync({ name }).state !== "granted");
+  if (all && !allowsAll()) return "needs --allow-all";
+  if (flags.length > 0) return `needs ${flags.map((name) => `--allow-${name}`).join(" ")}`;
+  if (!canMakeNamespaces) return "needs root, or deno task test";
+  return undefined;
+}
+
+function allowsAll(): boolean {
+  return (["run", "read", "write", "net", "env", "ffi", "sys"] as const)
+    .every((name) => Deno.permissions.querySync({ name }).state === "granted");
+}
