@@ -110,11 +110,13 @@ export class PermissionError extends NetlinkError {
     refusal: number | { denied: string; remedy: string; cause?: unknown },
     details: ErrorDetails = {},
   ) {
-    if (typeof refusal === "number") {
-      super(operation, refusal, { ...capabilityRemedy(details), ...details });
-    } else {
-      super(operation, 0, { kernelMessage: refusal.denied, ...refusal });
-    }
+    super(
+      operation,
+      typeof refusal === "number" ? refusal : 0,
+      typeof refusal === "number"
+        ? { ...capabilityRemedy(details), ...details }
+        : { kernelMessage: refusal.denied, ...refusal },
+    );
   }
 }
 

@@ -53,7 +53,6 @@ export async function setSysctl(
 ): Promise<void> {
   const operation = `set sysctl ${key} to ${value}`;
   const text = String(value);
-  // deno-lint-ignore no-control-regex
   if (/[\n\0]/.test(text)) {
     throw new InputError(
       `Cannot set sysctl ${key} to ${JSON.stringify(text)}: a value is one line`,
@@ -106,7 +105,6 @@ export function sysctlPath(key: string): string {
     ? "a key has at least one character"
     : parts.some((part) => part === "" || part === "." || part === "..")
     ? 'it would leave /proc/sys or has an empty part; write it as "net.ipv4.ip_forward"'
-    // deno-lint-ignore no-control-regex
     : /[\x00-\x20]/.test(key)
     ? "a key has no blanks or control characters"
     : undefined;

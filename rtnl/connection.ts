@@ -30,11 +30,17 @@ const ANSWER_MILLISECONDS = 10_000;
 
 /** The carrier of a connection's bytes: a netlink socket, or what a test puts in its place. */
 export interface Transport extends Disposable {
+  /** Sends without holding up the event loop; minus an errno when refused. */
   send(bytes: Uint8Array<ArrayBuffer>): Promise<number>;
+  /** Sends on this thread. */
   sendSync(bytes: Uint8Array<ArrayBuffer>): number;
+  /** One datagram, good until the next call; `undefined` when none is queued, minus an errno when some were lost. */
   receive(): Uint8Array<ArrayBuffer> | undefined | number;
+  /** Whether something is queued before the time is over. */
   wait(milliseconds: number): Promise<boolean>;
+  /** The same on this thread. */
   waitSync(milliseconds: number): boolean;
+  /** Closes it, after what is under way. */
   close(): void;
 }
 

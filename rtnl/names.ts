@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Codec, type OneOfShape } from "./codec/shape.ts";
+import type { Codec, OneOfShape } from "./codec/shape.ts";
 import { u8 } from "./codec/scalars.ts";
 
 /** Address families (linux/socket.h) as `ip` calls them. */

@@ -32,7 +32,9 @@ export interface Codec<Value> {
 
 /** Received bytes, and a view of the same. */
 export interface Input {
+  /** The bytes. */
   readonly bytes: Uint8Array;
+  /** A view of them. */
   readonly view: DataView;
 }
 
@@ -61,16 +63,19 @@ export type Row = readonly [kernelName: string, number: number, shape: Shape];
 
 /** Attributes by the key that denolink gives them. */
 export interface Table {
+  /** The row of a key. */
   readonly [key: string]: Row;
 }
 
 /** A struct of fixed-size fields, in order, with no padding but what is written. */
 export interface StructShape {
+  /** Its fields. */
   readonly struct: Fields;
 }
 
 /** Fields of a struct, in order. */
 export interface Fields {
+  /** A field's payload. */
   readonly [key: string]: FieldShape;
 }
 
@@ -80,36 +85,47 @@ export type FieldShape = Codec<any> | FlagsShape | OneOfShape | StructShape;
 
 /** A number whose bits have names. */
 export interface FlagsShape {
+  /** The number. */
   readonly flags: Codec<number>;
+  /** What stands for what. */
   readonly names: { readonly [name: string]: number };
 }
 
 /** A number that stands for one name; numbers without a name stay numbers. */
 export interface OneOfShape {
+  /** The number. */
   readonly oneOf: Codec<number>;
+  /** What stands for what. */
   readonly names: { readonly [name: string]: number };
 }
 
 /** A nest whose attributes are the entries of a list; `number` is theirs on the way out. */
 export interface ListShape {
+  /** An entry's payload. */
   readonly listOf: Shape;
+  /** An entry's attribute number. */
   readonly number: number;
 }
 
 /** A payload that depends on the value of another attribute of the same table. */
 export interface DependentShape {
+  /** The key of the other attribute. */
   readonly by: string;
+  /** The payload for each of its values. */
   readonly of: { readonly [value: string]: Shape };
 }
 
 /** A fixed struct with attributes behind it. */
 export interface MessageShape {
+  /** The struct. */
   readonly header: Fields;
+  /** What stands behind it. */
   readonly attributes: Table;
 }
 
 /** The message in which this stands, again: a veth link holds the whole message of its peer. */
 export interface ItselfShape {
+  /** A mark. */
   readonly itself: true;
 }
 

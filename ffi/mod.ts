@@ -1,0 +1,16 @@
+/**
+ * The kernel's door: what the rest of the library hands on of it.
+ *
+ * @module
+ */
+
+export {
+  type AttributePolicy,
+  type ErrorDetails,
+  ExistsError,
+  InputError,
+  NetlinkError,
+  NotFoundError,
+  PermissionError,
+  UnsupportedError,
+} from "./errors.ts";

@@ -1,0 +1,281 @@
+/**
+ * A container joins a network: all of it, or nothing.
+ *
+ * @module
+ */
+
+import { ExistsError, NetlinkError, NotFoundError } from "../ffi/errors.ts";
+import { errnoOf } from "../ffi/errno.ts";
+import {
+  connect,
+  describeTarget,
+  Netns,
+  type NetnsOptions,
+  type NetnsTarget,
+} from "../netns/netns.ts";
+import { type Address, address } from "../rtnl/address.ts";
+import { type Link, link } from "../rtnl/link.ts";
+import type { Request } from "../rtnl/request.ts";
+import { route } from "../rtnl/route.ts";
+import type { Rtnl } from "../rtnl/rtnl.ts";
+import { identify } from "../ffi/system.ts";
+import {
+  type AttachSpec,
+  type AttachStep,
+  familiesOf,
+  readSpec,
+  type Wanted,
+} from "./attach_spec.ts";
+import { type Attachment, attachmentsOf } from "./attachments.ts";
+import { getBridge } from "./bridges.ts";
+import { type Family, ownForwarding, startForwarding, stopForwarding } from "./forwarding.ts";
+import { isLinkLocal } from "./input.ts";
+import { findLink, getLink } from "./links.ts";
+import { formatTag, type Tag } from "./tag.ts";
+import { Undo } from "./undo.ts";
+
+/** The links of all attachments, for deleting many at once. */
+const GROUP = 0x646c;
+
+/**
+ * Gives a container a link, addresses and default routes (veth(4), rtnetlink(7)).
+ *
+ * The container's end is born in its namespace under its final name, so no link is ever moved, and when
+ * the namespace dies the kernel takes both ends away. The addresses are usable at once (no duplicate
+ * address detection). The host forwards from then on where it is the gateway. `detach` puts back what
+ * was changed; `lo` stays up.
+ *
+ * `InputError` for what can't be meant, `NotFoundError` when the namespace or the bridge is absent,
+ * `ExistsError` when the container has a link of that name, `PermissionError` without CAP_NET_ADMIN over
+ * both namespaces. Whatever fails, nothing is left behind.
+ *
+ * @example A container on a bridge
+ * ```ts ignore
+ * import { attach } from "@denolink/denolink";
+ *
+ * const attachment = await attach({
+ *   netns: { pid: 4242 },
+ *   bridge: "br0",
+ *   addresses: ["10.0.0.2/24", "fd00::2/64"],
+ *   gateways: ["10.0.0.1", "fd00::1"],
+ * });
+ * console.log(attachment.hostInterface);
+ * ```
+ */
+export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Promise<Attachment> {
+  const wanted = readSpec(spec);
+  using container = Netns.open(spec.netns);
+  using here = options.netns && Netns.open(options.netns);
+  const host: NetnsOptions = { netns: here };
+  using outside = await connect(host);
+  using inside = await container.connect();
+  const undo = new Undo();
+  const step = async (name: AttachStep) => await spec.onStep?.(name);
+  try {
+    await step("pin the namespace");
+
+    const bridge = spec.bridge === undefined
+      ? undefined
+      : await getBridge(outside, spec.bridge, `attach ${wanted.interface} to ${spec.bridge}`);
+    const tag = await makeTag(wanted, container, bridge, outside, host);
+    const pair = await createPair(wanted, tag, bridge, container, outside, inside, undo);
+    await step("create the pair");
+
+    if (bridge === undefined) {
+      await all(outside, hostRequests(wanted, pair));
+      await step("route on the host");
+    }
+
+    await raiseLoopback(inside, undo);
+    await all(inside, containerRequests(wanted, pair, bridge !== undefined));
+    await step("configure the container");
+
+    const started = await startForwarding(tag.forwarding, host);
+    undo.defer(() => stopForwarding(started, [], host));
+    await step("switch forwarding on");
+
+    confirmAlive(spec.netns, container);
+    await step("look whether the container lives");
+
+    const { hostName: hostInterface, mtu } = pair;
+    return { ...tag, hostInterface, bridge: spec.bridge, mtu };
+  } catch (error) {
+    throw await undo.after(error);
+  }
+}
+
+interface Pair {
+  hostName: string;
+  hostIndex: number;
+  containerIndex: number;
+  mtu: number;
+}
+
+/** What will be written on the host's end; refuses an id that is in use. */
+async function makeTag(
+  wanted: Wanted,
+  container: Netns,
+  bridge: Link | undefined,
+  outside: Rtnl,
+  host: NetnsOptions,
+): Promise<Tag> {
+  const routed = await routedFamilies(wanted, bridge, outside);
+  // Only these two questions need the list, which grows with the number of containers.
+  const others = wanted.id !== undefined || routed.length > 0 ? await attachmentsOf(outside) : [];
+  const same = others.find(({ id, interface: name }) =>
+    id !== undefined && id === wanted.id && name === wanted.interface
+  );
+  if (same !== undefined) {
+    throw new ExistsError(`attach ${wanted.interface} of ${wanted.id}`, errnoOf("EEXIST"), {
+      kernelMessage: `${same.hostInterface} has that id`,
+      remedy: "detach it first, or use another id",
+    });
+  }
+  return {
+    id: wanted.id,
+    netns: container.id,
+    interface: wanted.interface,
+    addresses: wanted.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
+    gateways: wanted.gateways.map(({ address }) => address),
+    forwarding: await ownForwarding(routed, others, host),
+  };
+}
+
+/** The families for which this host is the gateway. */
+async function routedFamilies(
+  { addresses, gateways }: Wanted,
+  bridge: Link | undefined,
+  outside: Rtnl,
+): Promise<Family[]> {
+  if (bridge === undefined) return familiesOf(addresses);
+  if (gateways.length === 0) return [];
+  const local = await Array.fromAsync(outside.addresses.list({ index: bridge.index }));
+  const own = new Set(local.map(({ local, address }) => local ?? address));
+  return familiesOf(gateways.filter(({ address }) => own.has(address)));
+}
+
+/** Creates both ends where they belong, and writes on the host's what it is for. */
+async function createPair(
+  wanted: Wanted,
+  tag: Tag,
+  bridge: Link | undefined,
+  container: Netns,
+  outside: Rtnl,
+  inside: Rtnl,
+  undo: Undo,
+): Promise<Pair> {
+  // 44 random bits: no look-up, no counter to share, no name that another container could hash to.
+  const hostName = `veth${crypto.randomUUID().replaceAll("-", "").slice(0, 11)}`;
+  const mtu = wanted.mtu ?? bridge?.mtu ?? 1500;
+  const [made, tagged] = await outside.batch([
+    link.add({
+      name: hostName,
+      mtu,
+      up: true,
+      group: GROUP,
+      master: bridge?.index,
+      linkInfo: {
+        kind: "veth",
+        data: { peer: { name: wanted.interface, mtu, netnsFd: container.fd } },
+      },
+    }),
+    // The kernel takes no alias at creation; in one system call with it, no kill comes in between.
+    link.set({ name: hostName, alias: formatTag(tag) }),
+  ]);
+  if (made instanceof NetlinkError) throw await explainCreation(made, wanted, inside);
+  undo.defer(() => removeLink(outside, hostName));
+  if (tagged instanceof NetlinkError) throw tagged;
+  const [host, peer] = [await getLink(outside, hostName), await getLink(inside, wanted.interface)];
+  return { hostName, hostIndex: host.index, containerIndex: peer.index, mtu };
+}
+
+async function explainCreation(
+  error: NetlinkError,
+  wanted: Wanted,
+  inside: Rtnl,
+): Promise<NetlinkError> {
+  const taken = error instanceof ExistsError && await findLink(inside, { name: wanted.interface });
+  if (!taken) return error;
+  return new ExistsError(`attach ${wanted.interface}`, error.errno, {
+    remedy: `the container has a link ${wanted.interface} already; detach it or use another name`,
+    cause: error,
+  });
+}
+
+async function removeLink(outside: Rtnl, name: string): Promise<void> {
+  try {
+    await outside.links.delete({ name });
+  } catch (error) {
+    // It went with the container's namespace.
+    if (!(error instanceof NotFoundError)) throw error;
+  }
+}
+
+/** Without a bridge: the host is the gateway, and routes to each address. */
+function hostRequests({ addresses, gateways }: Wanted, { hostIndex }: Pair): Request<void>[] {
+  return [
+    ...gateways.map((gateway) =>
+      address.add({
+        index: hostIndex,
+        address: gateway.address,
+        ...(isLinkLocal(gateway) ? { prefixLength: 64 } : {}),
+        ...withoutDetection(gateway.family),
+      })
+    ),
+    ...addresses.map(({ address: dst }) => route.add({ dst, oif: hostIndex, scope: "link" })),
+  ];
+}
+
+function containerRequests(
+  { addresses, gateways }: Wanted,
+  { containerIndex: index }: Pair,
+  onBridge: boolean,
+): Request<void>[] {
+  return [
+    ...addresses.map(({ family, address: own, prefixLength }) =>
+      address.add({
+        index,
+        address: own,
+        prefixLength,
+        // Without a bridge no neighbour is on the link: all goes by the gateway.
+        ...withoutDetection(family, onBridge ? [] : ["noprefixroute"]),
+      })
+    ),
+    link.set({ index, up: true }),
+    ...gateways.map((gateway) =>
+      route.add({
+        gateway: gateway.address,
+        oif: index,
+        flags: onBridge ? [] : ["onlink"],
+      })
+    ),
+  ];
+}
+
+/** IPv6 addresses are usable at once, not only after a second of asking around (IFA_F_NODAD). */
+function withoutDetection(family: Family, flags: readonly "noprefixroute"[] = []): Address {
+  return { flags: family === "inet6" ? ["nodad", ...flags] : flags };
+}
+
+async function raiseLoopback(inside: Rtnl, undo: Undo): Promise<void> {
+  const { index, flags } = await getLink(inside, "lo");
+  if (flags?.includes("up")) return;
+  await inside.links.set({ index, up: true });
+  undo.defer(() => inside.links.set({ index, up: false }));
+}
+
+/** Sends all, and throws the first error. */
+async function all(rtnl: Rtnl, requests: Request<void>[]): Promise<void> {
+  const error = (await rtnl.batch(requests)).find((result) => result instanceof NetlinkError);
+  if (error !== undefined) throw error;
+}
+
+/** A process that has ended, or whose number is another's by now, was attached for nothing. */
+function confirmAlive(target: NetnsTarget, container: Netns): void {
+  if (!("pid" in target)) return;
+  const identity = identify(`/proc/${target.pid}/ns/net`);
+  if (typeof identity !== "number" && identity.inode === container.id) return;
+  throw new NotFoundError(`attach ${describeTarget(target)}`, errnoOf("ESRCH"), {
+    remedy: "the process ended, or left its namespace, while it was attached; nothing is left",
+  });
+}

@@ -1,0 +1,111 @@
+/**
+ * What is attached: read from the links themselves, so that it is right after a restart too.
+ *
+ * @module
+ */
+
+import { connect, Netns, type NetnsOptions, type NetnsTarget } from "../netns/netns.ts";
+import { link } from "../rtnl/link.ts";
+import type { Rtnl } from "../rtnl/rtnl.ts";
+import { stopForwarding } from "./forwarding.ts";
+import { checkLinkName } from "./input.ts";
+import { absentIsFalse } from "./links.ts";
+import { checkId, parseTag, type Tag } from "./tag.ts";
+
+/** A container's connection to the host. */
+export interface Attachment extends Tag {
+  /** The name of the host's end. */
+  hostInterface: string;
+  /** The name of the bridge it is on, if it is on one. */
+  bridge: string | undefined;
+  /** Largest packet in bytes. */
+  mtu: number;
+}
+
+/** Which attachment: the one of a namespace, or all with an id. */
+export type DetachTarget =
+  | {
+    /** The container's namespace. */
+    netns: NetnsTarget;
+    /**
+     * The link's name in the container.
+     * @default {"eth0"}
+     */
+    interface?: string | undefined;
+  }
+  | { /** What `attach` was given as `id`. */ id: string };
+
+/**
+ * What is attached to the host, oldest first: by this program or another one, before a restart or after.
+ *
+ * @example Who is there
+ * ```ts ignore
+ * import { listAttachments } from "@denolink/denolink";
+ *
+ * for (const { id, addresses } of await listAttachments()) console.log(id, addresses);
+ * ```
+ */
+export async function listAttachments(options?: NetnsOptions): Promise<Attachment[]> {
+  using rtnl = await connect(options);
+  return await attachmentsOf(rtnl);
+}
+
+/** The attachments on the host that a connection leads to. */
+export async function attachmentsOf(host: Rtnl): Promise<Attachment[]> {
+  const found: Attachment[] = [];
+  for await (
+    const { alias, name, master, mtu } of host.links.list({ linkInfo: { kind: "veth" } })
+  ) {
+    const tag = parseTag(alias);
+    if (tag === undefined) continue;
+    const bridge = master ? (await host.links.get({ index: master })).name : undefined;
+    found.push({ ...tag, hostInterface: name!, bridge, mtu: mtu! });
+  }
+  return found;
+}
+
+/**
+ * Takes an attachment away: both ends with their addresses and routes, and the host's forwarding if
+ * nobody else needs it and it was off before. False when there was nothing to detach. `NotFoundError`
+ * when there is no such namespace.
+ *
+ * @example By id
+ * ```ts ignore
+ * import { detach } from "@denolink/denolink";
+ *
+ * console.log(await detach({ id: "web" }));
+ * ```
+ */
+export async function detach(
+  target: DetachTarget,
+  { netns }: NetnsOptions = {},
+): Promise<boolean> {
+  const isMeant = matcher(target);
+  using here = netns && Netns.open(netns);
+  using host = await connect({ netns: here });
+  const all = await attachmentsOf(host);
+  const meant = all.filter(isMeant);
+  for (const attachment of meant) {
+    await absentIsFalse(() =>
+      host.request({
+        ...link.delete({ name: attachment.hostInterface }),
+        operation: `detach ${attachment.interface} of ${attachment.id ?? attachment.netns}`,
+      })
+    );
+  }
+  const left = all.filter((attachment) => !meant.includes(attachment));
+  const forwarding = new Set(meant.flatMap(({ forwarding }) => forwarding));
+  await stopForwarding([...forwarding], left, { netns: here });
+  return meant.length > 0;
+}
+
+function matcher(target: DetachTarget): (attachment: Attachment) => boolean {
+  if ("id" in target) {
+    const id = checkId(target.id);
+    return (attachment) => attachment.id === id;
+  }
+  const name = checkLinkName(target.interface ?? "eth0");
+  using container = Netns.open(target.netns);
+  const { id } = container;
+  return (attachment) => attachment.netns === id && attachment.interface === name;
+}
