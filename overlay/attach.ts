@@ -26,12 +26,12 @@ import {
   readSpec,
   type Wanted,
 } from "./attach_spec.ts";
-import { type Attachment, attachmentsOf } from "./attachments.ts";
+import { type Attachment, attachmentsOf, removeAttachments } from "./attachments.ts";
 import { getBridge } from "./bridges.ts";
-import { type Family, ownForwarding, startForwarding, stopForwarding } from "./forwarding.ts";
+import { type Family, startForwarding } from "./forwarding.ts";
 import { isLinkLocal } from "./input.ts";
-import { findLink, getLink } from "./links.ts";
-import { formatTag, type Tag } from "./tag.ts";
+import { absentIsFalse, findLink, getLink } from "./links.ts";
+import { formatTag, idAltName, type Tag } from "./tag.ts";
 import { Undo } from "./undo.ts";
 
 /** The links of all attachments, for deleting many at once. */
@@ -77,8 +77,26 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
     const bridge = spec.bridge === undefined
       ? undefined
       : await getBridge(outside, spec.bridge, `attach ${wanted.interface} to ${spec.bridge}`);
-    const tag = await makeTag(wanted, container, bridge, outside, host);
-    const pair = await createPair(wanted, tag, bridge, container, outside, inside, undo);
+    const tag: Tag = {
+      id: wanted.id,
+      netns: container.id,
+      interface: wanted.interface,
+      addresses: wanted.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
+      gateways: wanted.gateways.map(({ address }) => address),
+      forwarding: await routedFamilies(wanted, bridge, outside),
+    };
+    const mtu = wanted.mtu ?? bridge?.mtu ?? 1500;
+    // 44 random bits: no look-up, no counter to share, no name that another container could hash to.
+    const hostInterface = `veth${crypto.randomUUID().replaceAll("-", "").slice(0, 11)}`;
+    const attachment: Attachment = { ...tag, hostInterface, bridge: spec.bridge, mtu };
+    await createPair(attachment, bridge, container, outside, inside);
+    undo.defer(async () => {
+      await removeAttachments([attachment], await attachmentsOf(outside), outside, host);
+    });
+    const pair = {
+      host: (await getLink(outside, hostInterface)).index,
+      container: (await getLink(inside, wanted.interface)).index,
+    };
     await step("create the pair");
 
     if (bridge === undefined) {
@@ -90,55 +108,22 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
     await all(inside, containerRequests(wanted, pair, bridge !== undefined));
     await step("configure the container");
 
-    const started = await startForwarding(tag.forwarding, host);
-    undo.defer(() => stopForwarding(started, [], host));
+    await startForwarding(tag.forwarding, bridge?.index ?? pair.host, outside, host);
     await step("switch forwarding on");
 
     confirmAlive(spec.netns, container);
     await step("look whether the container lives");
 
-    const { hostName: hostInterface, mtu } = pair;
-    return { ...tag, hostInterface, bridge: spec.bridge, mtu };
+    return attachment;
   } catch (error) {
     throw await undo.after(error);
   }
 }
 
+/** The numbers of both ends, each in its own namespace. */
 interface Pair {
-  hostName: string;
-  hostIndex: number;
-  containerIndex: number;
-  mtu: number;
-}
-
-/** What will be written on the host's end; refuses an id that is in use. */
-async function makeTag(
-  wanted: Wanted,
-  container: Netns,
-  bridge: Link | undefined,
-  outside: Rtnl,
-  host: NetnsOptions,
-): Promise<Tag> {
-  const routed = await routedFamilies(wanted, bridge, outside);
-  // Only these two questions need the list, which grows with the number of containers.
-  const others = wanted.id !== undefined || routed.length > 0 ? await attachmentsOf(outside) : [];
-  const same = others.find(({ id, interface: name }) =>
-    id !== undefined && id === wanted.id && name === wanted.interface
-  );
-  if (same !== undefined) {
-    throw new ExistsError(`attach ${wanted.interface} of ${wanted.id}`, errnoOf("EEXIST"), {
-      kernelMessage: `${same.hostInterface} has that id`,
-      remedy: "detach it first, or use another id",
-    });
-  }
-  return {
-    id: wanted.id,
-    netns: container.id,
-    interface: wanted.interface,
-    addresses: wanted.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
-    gateways: wanted.gateways.map(({ address }) => address),
-    forwarding: await ownForwarding(routed, others, host),
-  };
+  host: number;
+  container: number;
 }
 
 /** The families for which this host is the gateway. */
@@ -156,79 +141,74 @@ async function routedFamilies(
 
 /** Creates both ends where they belong, and writes on the host's what it is for. */
 async function createPair(
-  wanted: Wanted,
-  tag: Tag,
+  attachment: Attachment,
   bridge: Link | undefined,
   container: Netns,
   outside: Rtnl,
   inside: Rtnl,
-  undo: Undo,
-): Promise<Pair> {
-  // 44 random bits: no look-up, no counter to share, no name that another container could hash to.
-  const hostName = `veth${crypto.randomUUID().replaceAll("-", "").slice(0, 11)}`;
-  const mtu = wanted.mtu ?? bridge?.mtu ?? 1500;
-  const [made, tagged] = await outside.batch([
+): Promise<void> {
+  const { hostInterface: name, interface: peer, mtu } = attachment;
+  const altName = idAltName(attachment);
+  // The kernel takes no alias at creation; in one system call with it, no kill comes in between.
+  const [made, ...marked] = await outside.batch([
     link.add({
-      name: hostName,
+      name,
       mtu,
       up: true,
       group: GROUP,
       master: bridge?.index,
       linkInfo: {
         kind: "veth",
-        data: { peer: { name: wanted.interface, mtu, netnsFd: container.fd } },
+        data: { peer: { name: peer, mtu, netnsFd: container.fd } },
       },
     }),
-    // The kernel takes no alias at creation; in one system call with it, no kill comes in between.
-    link.set({ name: hostName, alias: formatTag(tag) }),
+    link.set({ name, alias: formatTag(attachment) }),
+    ...(altName === undefined ? [] : [link.addAltNames({ name, altNames: [altName] })]),
   ]);
-  if (made instanceof NetlinkError) throw await explainCreation(made, wanted, inside);
-  undo.defer(() => removeLink(outside, hostName));
-  if (tagged instanceof NetlinkError) throw tagged;
-  const [host, peer] = [await getLink(outside, hostName), await getLink(inside, wanted.interface)];
-  return { hostName, hostIndex: host.index, containerIndex: peer.index, mtu };
+  if (made instanceof NetlinkError) throw await explainCreation(made, peer, inside);
+  const refused = marked.find((result) => result instanceof NetlinkError);
+  if (refused === undefined) return;
+  await absentIsFalse(() => outside.links.delete({ name }));
+  throw refused instanceof ExistsError ? idTaken(attachment, refused) : refused;
 }
 
 async function explainCreation(
   error: NetlinkError,
-  wanted: Wanted,
+  name: string,
   inside: Rtnl,
 ): Promise<NetlinkError> {
-  const taken = error instanceof ExistsError && await findLink(inside, { name: wanted.interface });
-  if (!taken) return error;
-  return new ExistsError(`attach ${wanted.interface}`, error.errno, {
-    remedy: `the container has a link ${wanted.interface} already; detach it or use another name`,
+  if (!(error instanceof ExistsError) || !await findLink(inside, { name })) return error;
+  return new ExistsError(`attach ${name}`, error.errno, {
+    remedy: `the container has a link ${name} already; detach it or use another name`,
     cause: error,
   });
 }
 
-async function removeLink(outside: Rtnl, name: string): Promise<void> {
-  try {
-    await outside.links.delete({ name });
-  } catch (error) {
-    // It went with the container's namespace.
-    if (!(error instanceof NotFoundError)) throw error;
-  }
+function idTaken({ id, interface: name }: Attachment, cause: ExistsError): ExistsError {
+  return new ExistsError(`attach ${name} of ${id}`, cause.errno, {
+    remedy: "that id is attached under this name already; detach it or use another id",
+    cause,
+  });
 }
 
 /** Without a bridge: the host is the gateway, and routes to each address. */
-function hostRequests({ addresses, gateways }: Wanted, { hostIndex }: Pair): Request<void>[] {
+function hostRequests({ addresses, gateways }: Wanted, { host }: Pair): Request<void>[] {
   return [
     ...gateways.map((gateway) =>
       address.add({
-        index: hostIndex,
+        index: host,
         address: gateway.address,
         ...(isLinkLocal(gateway) ? { prefixLength: 64 } : {}),
         ...withoutDetection(gateway.family),
       })
     ),
-    ...addresses.map(({ address: dst }) => route.add({ dst, oif: hostIndex, scope: "link" })),
+    ...addresses.map(({ address: dst }) => route.add({ dst, oif: host, scope: "link" })),
   ];
 }
 
 function containerRequests(
   { addresses, gateways }: Wanted,
-  { containerIndex: index }: Pair,
+  { container: index }: Pair,
   onBridge: boolean,
 ): Request<void>[] {
   return [

@@ -7,9 +7,9 @@
 import { connect, Netns, type NetnsOptions, type NetnsTarget } from "../netns/netns.ts";
 import { link } from "../rtnl/link.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
-import { stopForwarding } from "./forwarding.ts";
+import { type Family, forwardingBearer, moveForwardingMark, stopForwarding } from "./forwarding.ts";
 import { checkLinkName } from "./input.ts";
-import { absentIsFalse } from "./links.ts";
+import { absentIsFalse, getLink } from "./links.ts";
 import { checkId, parseTag, type Tag } from "./tag.ts";
 
 /** A container's connection to the host. */
@@ -53,12 +53,16 @@ export async function listAttachments(options?: NetnsOptions): Promise<Attachmen
 /** The attachments on the host that a connection leads to. */
 export async function attachmentsOf(host: Rtnl): Promise<Attachment[]> {
   const found: Attachment[] = [];
+  const bridges = new Map<number, string>();
   for await (
     const { alias, name, master, mtu } of host.links.list({ linkInfo: { kind: "veth" } })
   ) {
     const tag = parseTag(alias);
     if (tag === undefined) continue;
-    const bridge = master ? (await host.links.get({ index: master })).name : undefined;
+    if (master && !bridges.has(master)) {
+      bridges.set(master, (await host.links.get({ index: master })).name!);
+    }
+    const bridge = master ? bridges.get(master) : undefined;
     found.push({ ...tag, hostInterface: name!, bridge, mtu: mtu! });
   }
   return found;
@@ -83,20 +87,40 @@ export async function detach(
   const isMeant = matcher(target);
   using here = netns && Netns.open(netns);
   using host = await connect({ netns: here });
-  const all = await attachmentsOf(host);
-  const meant = all.filter(isMeant);
-  for (const attachment of meant) {
+  const attachments = await attachmentsOf(host);
+  const meant = attachments.filter(isMeant);
+  await removeAttachments(meant, attachments, host, { netns: here });
+  return meant.length > 0;
+}
+
+/** Deletes the links of some of all attachments, and stops forwarding where none that stays needs it. */
+export async function removeAttachments(
+  removed: Attachment[],
+  all: Attachment[],
+  rtnl: Rtnl,
+  host: NetnsOptions,
+): Promise<void> {
+  const names = new Set(removed.map(({ hostInterface }) => hostInterface));
+  const left = all.filter(({ hostInterface }) => !names.has(hostInterface));
+  const unneeded: Family[] = [];
+  for (const family of new Set(removed.flatMap(({ forwarding }) => forwarding))) {
+    const bearer = await forwardingBearer(family, rtnl);
+    const heir = left.find(({ forwarding }) => forwarding.includes(family));
+    if (bearer === undefined) continue;
+    if (heir === undefined) unneeded.push(family);
+    else if (names.has((await rtnl.links.get({ index: bearer })).name!)) {
+      await moveForwardingMark(family, (await getLink(rtnl, heir.hostInterface)).index, rtnl);
+    }
+  }
+  for (const { hostInterface, interface: name, id, netns } of removed) {
     await absentIsFalse(() =>
-      host.request({
-        ...link.delete({ name: attachment.hostInterface }),
-        operation: `detach ${attachment.interface} of ${attachment.id ?? attachment.netns}`,
+      rtnl.request({
+        ...link.delete({ name: hostInterface }),
+        operation: `detach ${name} of ${id ?? `network namespace number ${netns}`}`,
       })
     );
   }
-  const left = all.filter((attachment) => !meant.includes(attachment));
-  const forwarding = new Set(meant.flatMap(({ forwarding }) => forwarding));
-  await stopForwarding([...forwarding], left, { netns: here });
-  return meant.length > 0;
+  for (const family of unneeded) await stopForwarding(family, rtnl, host);
 }
 
 function matcher(target: DetachTarget): (attachment: Attachment) => boolean {

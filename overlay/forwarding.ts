@@ -1,12 +1,16 @@
 /**
  * Whether the host routes for its containers: switched on with the first that needs it, put back as it
- * was with the last. What it was is written on the links (tag.ts), so a crash loses nothing.
+ * was with the last. That it was off before is written in the kernel, as a further name of the bridge (or,
+ * without one, of the container's host end), so that a crash loses nothing and nobody has to search.
  *
  * @module
  */
 
+import { ExistsError, NotFoundError } from "../ffi/errors.ts";
 import type { NetnsOptions } from "../netns/netns.ts";
 import { readSysctl, setSysctl } from "../netns/sysctl.ts";
+import type { Rtnl } from "../rtnl/rtnl.ts";
+import { findLink } from "./links.ts";
 
 /** IPv4 or IPv6. */
 export type Family = "inet" | "inet6";
@@ -16,45 +20,64 @@ const KEYS: Readonly<Record<Family, string>> = {
   inet6: "net.ipv6.conf.all.forwarding",
 };
 
-/**
- * Those of the families whose forwarding is ours to switch off again: it is off now, or was when one of
- * the attachments that there are switched it on.
- */
-export async function ownForwarding(
-  families: readonly Family[],
-  others: readonly { forwarding: readonly Family[] }[],
-  host: NetnsOptions,
-): Promise<Family[]> {
-  const own: Family[] = [];
-  for (const family of families) {
-    const ours = others.some(({ forwarding }) => forwarding.includes(family));
-    if (ours || await readSysctl(KEYS[family], host) === "0") own.push(family);
-  }
-  return own;
-}
-
-/** Switches forwarding on; says what has to be switched off if nothing comes of it. */
+/** Switches forwarding on where it is off; `bearer` is the number of the link that remembers it. */
 export async function startForwarding(
   families: readonly Family[],
-  host: NetnsOptions,
-): Promise<Family[]> {
-  const started: Family[] = [];
-  for (const family of families) {
-    if (await readSysctl(KEYS[family], host) !== "0") continue;
-    await setSysctl(KEYS[family], 1, host);
-    started.push(family);
-  }
-  return started;
-}
-
-/** Switches forwarding off where no attachment that is left needs it. */
-export async function stopForwarding(
-  families: readonly Family[],
-  left: readonly { forwarding: readonly Family[] }[],
+  bearer: number,
+  rtnl: Rtnl,
   host: NetnsOptions,
 ): Promise<void> {
   for (const family of families) {
-    const needed = left.some(({ forwarding }) => forwarding.includes(family));
-    if (!needed) await setSysctl(KEYS[family], 0, host);
+    if (await readSysctl(KEYS[family], host) !== "0") continue;
+    // Written first: a crash in between leaves a mark without effect, never an effect without a mark.
+    await markForwarding(family, bearer, rtnl);
+    await setSysctl(KEYS[family], 1, host);
+  }
+}
+
+/** Switches forwarding off again; the mark goes last, and with its link it has gone already. */
+export async function stopForwarding(
+  family: Family,
+  rtnl: Rtnl,
+  host: NetnsOptions,
+): Promise<void> {
+  await setSysctl(KEYS[family], 0, host);
+  await unmarkForwarding(family, rtnl);
+}
+
+/** The number of the link that remembers that forwarding was off; `undefined` when it was not, or is. */
+export async function forwardingBearer(family: Family, rtnl: Rtnl): Promise<number | undefined> {
+  return (await findLink(rtnl, { altName: mark(family) }))?.index;
+}
+
+/** Lets another link remember it. */
+export async function moveForwardingMark(
+  family: Family,
+  bearer: number,
+  rtnl: Rtnl,
+): Promise<void> {
+  await unmarkForwarding(family, rtnl);
+  await markForwarding(family, bearer, rtnl);
+}
+
+function mark(family: Family): string {
+  return `denolink-forwarding-${family}`;
+}
+
+async function markForwarding(family: Family, index: number, rtnl: Rtnl): Promise<void> {
+  try {
+    await rtnl.links.addAltNames({ index, altNames: [mark(family)] });
+  } catch (error) {
+    // Another attach was first; its mark serves both.
+    if (!(error instanceof ExistsError)) throw error;
+  }
+}
+
+async function unmarkForwarding(family: Family, rtnl: Rtnl): Promise<void> {
+  try {
+    const index = await forwardingBearer(family, rtnl);
+    if (index !== undefined) await rtnl.links.deleteAltNames({ index, altNames: [mark(family)] });
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
   }
 }

@@ -18,7 +18,7 @@ export interface Tag {
   addresses: string[];
   /** The gateways of its default routes. */
   gateways: string[];
-  /** The families for which we switched the host's forwarding on: it was off before. */
+  /** The families for which the host routes for it. */
   forwarding: ("inet" | "inet6")[];
 }
 
@@ -26,6 +26,11 @@ export interface Tag {
 const OWNER = "denolink";
 /** IFALIASZ of linux/if.h, without the NUL. */
 const LONGEST = 255;
+
+/** The further name of a link with an id, by which the kernel keeps it one link's only. */
+export function idAltName({ id, interface: name }: Tag): string | undefined {
+  return id === undefined ? undefined : `denolink-${id}-${name}`;
+}
 
 /** The text of a tag: `denolink id=web netns=4026532281 interface=eth0 addresses=10.0.0.2/24,fd00::2/64`. */
 export function formatTag(tag: Tag): string {

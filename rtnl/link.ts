@@ -8,7 +8,7 @@ import { bool, bytes, mac, padding, s32, text, u16, u32, u64, u8 } from "./codec
 import type { Message, MessageShape, Table } from "./codec/shape.ts";
 import { LINK_KINDS, PORT_KINDS } from "./kinds/mod.ts";
 import { FAMILY } from "./names.ts";
-import { NLM_F_CREATE, NLM_F_EXCL, type Request, request } from "./request.ts";
+import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, type Request, request } from "./request.ts";
 
 const FLAGS = {
   flags: u32,
@@ -185,6 +185,8 @@ const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
 const RTM_SETLINK = 19;
+const RTM_NEWLINKPROP = 108;
+const RTM_DELLINKPROP = 109;
 /** Leaves the statistics out of a list (linux/rtnetlink.h, RTEXT_FILTER_SKIP_STATS). */
 const SKIP_STATS = 8;
 
@@ -227,6 +229,21 @@ export class LinkRequests {
   /** Changes what is particular to its kind, such as a bridge's STP. */
   setKind(spec: LinkSpec): Request<void> {
     return change("set", RTM_NEWLINK, spec);
+  }
+
+  /** Gives a link the further names `altNames`; each is one link's only. */
+  addAltNames(spec: LinkSpec): Request<void> {
+    return change(
+      "add altname to",
+      RTM_NEWLINKPROP,
+      spec,
+      NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND,
+    );
+  }
+
+  /** Takes the names `altNames` away from a link. */
+  deleteAltNames(spec: LinkSpec): Request<void> {
+    return change("delete altname of", RTM_DELLINKPROP, spec);
   }
 
   /** Deletes a link by `index` or `name`, or all links of a `group`. */
