@@ -19,6 +19,7 @@ export const O_NOFOLLOW: number = aarch64 ? 0o100000 : 0o400000;
 export const F_DUPFD_CLOEXEC = 1030;
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_EMPTY_PATH = 0x1000;
 
 // <sys/socket.h>
 export const AF_UNSPEC = 0;

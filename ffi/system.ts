@@ -4,7 +4,14 @@
  * @module
  */
 
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_CLOEXEC, STATX_INO, STATX_TYPE } from "./constants.ts";
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+  STATX_INO,
+  STATX_TYPE,
+} from "./constants.ts";
 import { InputError } from "./errors.ts";
 import { answer, libc } from "./libc.ts";
 
@@ -98,16 +105,24 @@ const STATX_MODE_OFFSET = 28;
 const STATX_INO_OFFSET = 32;
 const STATX_DEV_OFFSET = 136;
 
+/** statx(2) of an open descriptor. */
+export function identifyDescriptor(fd: number): FileIdentity | number {
+  return statx(fd, "", AT_EMPTY_PATH);
+}
+
 /** statx(2) of a path, its last symbolic link followed unless said otherwise. */
 export function identify(
   path: string,
   { follow = true }: { follow?: boolean } = {},
 ): FileIdentity | number {
+  return statx(AT_FDCWD, path, follow ? 0 : AT_SYMLINK_NOFOLLOW);
+}
+
+function statx(directory: number, path: string, flags: number): FileIdentity | number {
   const out = new DataView(new ArrayBuffer(STATX_SIZE));
-  const flags = follow ? 0 : AT_SYMLINK_NOFOLLOW;
   const result = answer(
     libc().statx(
-      AT_FDCWD,
+      directory,
       cString(path),
       flags,
       STATX_TYPE | STATX_INO,

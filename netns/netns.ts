@@ -9,7 +9,7 @@ import { Descriptor } from "../ffi/descriptor.ts";
 import { errnoOf } from "../ffi/errno.ts";
 import { check, InputError, kernelError, PermissionError } from "../ffi/errors.ts";
 import { NetlinkSocket, ROUTE_SOCKET } from "../ffi/netlink_socket.ts";
-import { identify, ioctl, open } from "../ffi/system.ts";
+import { identifyDescriptor, ioctl, open } from "../ffi/system.ts";
 import { Connection } from "../rtnl/connection.ts";
 import { Rtnl } from "../rtnl/rtnl.ts";
 import { createNamed, listNamed, type NamedNetns, namedPath, removeNamed } from "./named.ts";
@@ -119,7 +119,7 @@ export class Netns implements Disposable {
         `Cannot open ${what}: it is no network namespace; name a process, a name of "netns list" or a file such as /proc/42/ns/net`,
       );
     }
-    const identity = identify(`/proc/self/fd/${descriptor.fd}`);
+    const identity = identifyDescriptor(descriptor.fd);
     if (typeof identity === "number") {
       descriptor.close();
       throw kernelError(`identify ${what}`, -identity);

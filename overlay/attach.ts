@@ -68,7 +68,9 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
   using here = options.netns && Netns.open(options.netns);
   const host: NetnsOptions = { netns: here };
   using outside = await connect(host);
-  using inside = await container.connect();
+  // The thread that opens it works beside this one, so it is waited for when it is needed.
+  const opening = container.connect();
+  await using _inside = closing(opening);
   const undo = new Undo();
   const step = async (name: AttachStep) => await spec.onStep?.(name);
   try {
@@ -89,26 +91,33 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
     // 44 random bits: no look-up, no counter to share, no name that another container could hash to.
     const hostInterface = `veth${crypto.randomUUID().replaceAll("-", "").slice(0, 11)}`;
     const attachment: Attachment = { ...tag, hostInterface, bridge: spec.bridge, mtu };
-    await createPair(attachment, bridge, container, outside, inside);
+    await createPair(attachment, bridge, container, outside, opening);
     undo.defer(async () => {
       await removeAttachments([attachment], await attachmentsOf(outside), outside, host);
     });
-    const pair = {
-      host: (await getLink(outside, hostInterface)).index,
-      container: (await getLink(inside, wanted.interface)).index,
-    };
     await step("create the pair");
 
-    if (bridge === undefined) {
-      await all(outside, hostRequests(wanted, pair));
+    // The link that remembers whether the host forwarded before.
+    let bearer = bridge?.index;
+    if (bearer === undefined) {
+      bearer = (await getLink(outside, hostInterface)).index;
+      await all(outside, hostRequests(wanted, bearer));
       await step("route on the host");
     }
 
-    await raiseLoopback(inside, undo);
-    await all(inside, containerRequests(wanted, pair, bridge !== undefined));
+    const inside = await opening;
+    const [own, loopback] = await all(inside, [
+      link.get({ name: wanted.interface }),
+      link.get({ name: "lo" }),
+    ]);
+    undo.defer(() => restoreLoopback(inside, loopback));
+    await all(inside, [
+      link.set({ index: loopback.index, up: true }),
+      ...containerRequests(wanted, own.index!, bridge !== undefined),
+    ]);
     await step("configure the container");
 
-    await startForwarding(tag.forwarding, bridge?.index ?? pair.host, outside, host);
+    await startForwarding(tag.forwarding, bearer, outside, host);
     await step("switch forwarding on");
 
     confirmAlive(spec.netns, container);
@@ -120,10 +129,14 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
   }
 }
 
-/** The numbers of both ends, each in its own namespace. */
-interface Pair {
-  host: number;
-  container: number;
+/** Closes a connection that may still be opened, or may never be. */
+function closing(opening: Promise<Rtnl>): AsyncDisposable {
+  return {
+    async [Symbol.asyncDispose]() {
+      const [opened] = await Promise.allSettled([opening]);
+      if (opened.status === "fulfilled") opened.value.close();
+    },
+  };
 }
 
 /** The families for which this host is the gateway. */
@@ -145,7 +158,7 @@ async function createPair(
   bridge: Link | undefined,
   container: Netns,
   outside: Rtnl,
-  inside: Rtnl,
+  inside: Promise<Rtnl>,
 ): Promise<void> {
   const { hostInterface: name, interface: peer, mtu } = attachment;
   const altName = idAltName(attachment);
@@ -165,7 +178,7 @@ async function createPair(
     link.set({ name, alias: formatTag(attachment) }),
     ...(altName === undefined ? [] : [link.addAltNames({ name, altNames: [altName] })]),
   ]);
-  if (made instanceof NetlinkError) throw await explainCreation(made, peer, inside);
+  if (made instanceof NetlinkError) throw await explainCreation(made, peer, await inside);
   const refused = marked.find((result) => result instanceof NetlinkError);
   if (refused === undefined) return;
   await absentIsFalse(() => outside.links.delete({ name }));
@@ -192,7 +205,7 @@ function idTaken({ id, interface: name }: Attachment, cause: ExistsError): Exist
 }
 
 /** Without a bridge: the host is the gateway, and routes to each address. */
-function hostRequests({ addresses, gateways }: Wanted, { host }: Pair): Request<void>[] {
+function hostRequests({ addresses, gateways }: Wanted, host: number): Request<void>[] {
   return [
     ...gateways.map((gateway) =>
       address.add({
@@ -208,7 +221,7 @@ function hostRequests({ addresses, gateways }: Wanted, { host }: Pair): Request<
 
 function containerRequests(
   { addresses, gateways }: Wanted,
-  { container: index }: Pair,
+  index: number,
   onBridge: boolean,
 ): Request<void>[] {
   return [
@@ -237,17 +250,19 @@ function withoutDetection(family: Family, flags: readonly "noprefixroute"[] = []
   return { flags: family === "inet6" ? ["nodad", ...flags] : flags };
 }
 
-async function raiseLoopback(inside: Rtnl, undo: Undo): Promise<void> {
-  const { index, flags } = await getLink(inside, "lo");
-  if (flags?.includes("up")) return;
-  await inside.links.set({ index, up: true });
-  undo.defer(() => inside.links.set({ index, up: false }));
+async function restoreLoopback(inside: Rtnl, { index, flags }: Link): Promise<void> {
+  if (!flags?.includes("up")) await inside.links.set({ index, up: false });
 }
 
 /** Sends all, and throws the first error. */
-async function all(rtnl: Rtnl, requests: Request<void>[]): Promise<void> {
-  const error = (await rtnl.batch(requests)).find((result) => result instanceof NetlinkError);
+async function all<Answers extends unknown[]>(
+  rtnl: Rtnl,
+  requests: readonly [...{ [I in keyof Answers]: Request<Answers[I]> }],
+): Promise<Answers> {
+  const results = await rtnl.batch<Answers>(requests);
+  const error = results.find((result) => result instanceof NetlinkError);
   if (error !== undefined) throw error;
+  return results as Answers;
 }
 
 /** A process that has ended, or whose number is another's by now, was attached for nothing. */

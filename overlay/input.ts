@@ -80,9 +80,9 @@ export function parseHostCidr(text: string): Cidr {
     ? "it stands for no host"
     : (family === "inet" ? bytes[0]! >= 224 : bytes[0] === 0xff)
     ? "it is a multicast or reserved address"
-    : subnet && hostPart(cidr).every((bit) => bit === 0)
+    : subnet && hostPartIs(0, cidr)
     ? "it is the address of the network itself"
-    : subnet && hostPart(cidr).every((bit) => bit === 1)
+    : subnet && hostPartIs(1, cidr)
     ? "it is the broadcast address of the network"
     : undefined;
   if (problem) {
@@ -96,7 +96,7 @@ export function parseHostCidr(text: string): Cidr {
 /** Whether an address is inside the subnet of another. */
 export function contains(subnet: Cidr, { bytes }: { bytes: Uint8Array }): boolean {
   return bytes.length === subnet.bytes.length &&
-    bits(bytes).slice(0, subnet.prefixLength).every((bit, i) => bit === bits(subnet.bytes)[i]);
+    bytes.every((byte, i) => ((byte ^ subnet.bytes[i]!) & ~hostMask(subnet, i)) === 0);
 }
 
 /** Whether an IPv6 address is link-local: on the link by definition (RFC 4291, 2.5.6). */
@@ -104,10 +104,15 @@ export function isLinkLocal({ bytes }: { bytes: Uint8Array }): boolean {
   return bytes.length === 16 && bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80;
 }
 
-function hostPart({ bytes, prefixLength }: Cidr): number[] {
-  return bits(bytes).slice(prefixLength);
+/** Whether all bits behind the prefix are 0, or all are 1. */
+function hostPartIs(bit: 0 | 1, cidr: Cidr): boolean {
+  return cidr.bytes.every((byte, i) => {
+    const mask = hostMask(cidr, i);
+    return (byte & mask) === (bit === 0 ? 0 : mask);
+  });
 }
 
-function bits(bytes: Uint8Array): number[] {
-  return [...bytes].flatMap((byte) => Array.from({ length: 8 }, (_, i) => (byte >> (7 - i)) & 1));
+/** The bits of one byte that are behind the prefix. */
+function hostMask({ prefixLength }: Cidr, byte: number): number {
+  return 0xff >> Math.min(Math.max(prefixLength - 8 * byte, 0), 8);
 }
