@@ -10,8 +10,18 @@ import { address } from "../rtnl/address.ts";
 import { parseCidr } from "./input.ts";
 import { errnoIs, findLink, getLink } from "./links.ts";
 
+/** How an address is added. */
+export interface AddressOptions extends NetnsOptions {
+  /**
+   * Ask the link for a second or two whether another host has the IPv6 address, which is not usable until
+   * then (RFC 4862, 5.4).
+   * @default {false}
+   */
+  duplicateDetection?: boolean | undefined;
+}
+
 /**
- * Adds an address to a link. `NotFoundError` when there is no such link, `ExistsError` when the
+ * Adds an address to a link; it is usable at once. `NotFoundError` when there is no such link, `ExistsError` when the
  * link has the address already.
  *
  * @example Give a bridge its gateway address
@@ -24,13 +34,19 @@ import { errnoIs, findLink, getLink } from "./links.ts";
 export async function addAddress(
   name: string,
   cidr: string,
-  options?: NetnsOptions,
+  { duplicateDetection = false, ...options }: AddressOptions = {},
 ): Promise<void> {
   const { family, address: own, prefixLength } = parseCidr(cidr);
   using rtnl = await connect(options);
   const { index } = await getLink(rtnl, name);
   await rtnl.request({
-    ...address.add({ index, family, address: own, prefixLength }),
+    ...address.add({
+      index,
+      family,
+      address: own,
+      prefixLength,
+      flags: duplicateDetection ? [] : flagsAtOnce(family),
+    }),
     operation: `add address ${cidr} to link ${name}`,
   });
 }
@@ -60,6 +76,11 @@ export async function flushAddresses(name: string, options?: NetnsOptions): Prom
     if (result instanceof NetlinkError && !isGone(result)) throw result;
   }
   return addresses.length;
+}
+
+/** What makes an address usable at once: no duplicate detection, which only IPv6 has. */
+export function flagsAtOnce(family: "inet" | "inet6"): readonly "nodad"[] {
+  return family === "inet6" ? ["nodad"] : [];
 }
 
 function isGone(error: NetlinkError): boolean {

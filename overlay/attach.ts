@@ -26,6 +26,7 @@ import {
   readSpec,
   type Wanted,
 } from "./attach_spec.ts";
+import { flagsAtOnce } from "./addresses.ts";
 import { type Attachment, attachmentsOf, removeAttachments } from "./attachments.ts";
 import { getBridge } from "./bridges.ts";
 import { type Family, startForwarding } from "./forwarding.ts";
@@ -106,11 +107,12 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
     }
 
     const inside = await opening;
-    const [own, loopback] = await all(inside, [
+    const [own, loopback, addresses] = await all(inside, [
       link.get({ name: wanted.interface }),
       link.get({ name: "lo" }),
+      address.list({ family: "inet" }),
     ]);
-    undo.defer(() => restoreLoopback(inside, loopback));
+    undo.defer(() => restoreLoopback(inside, loopback, addresses));
     await all(inside, [
       link.set({ index: loopback.index, up: true }),
       ...containerRequests(wanted, own.index!, bridge !== undefined),
@@ -212,7 +214,7 @@ function hostRequests({ addresses, gateways }: Wanted, host: number): Request<vo
         index: host,
         address: gateway.address,
         ...(isLinkLocal(gateway) ? { prefixLength: 64 } : {}),
-        ...withoutDetection(gateway.family),
+        flags: flagsAtOnce(gateway.family),
       })
     ),
     ...addresses.map(({ address: dst }) => route.add({ dst, oif: host, scope: "link" })),
@@ -231,7 +233,7 @@ function containerRequests(
         address: own,
         prefixLength,
         // Without a bridge no neighbour is on the link: all goes by the gateway.
-        ...withoutDetection(family, onBridge ? [] : ["noprefixroute"]),
+        flags: [...flagsAtOnce(family), ...(onBridge ? [] : ["noprefixroute" as const])],
       })
     ),
     link.set({ index, up: true }),
@@ -245,13 +247,18 @@ function containerRequests(
   ];
 }
 
-/** IPv6 addresses are usable at once, not only after a second of asking around (IFA_F_NODAD). */
-function withoutDetection(family: Family, flags: readonly "noprefixroute"[] = []): Address {
-  return { flags: family === "inet6" ? ["nodad", ...flags] : flags };
-}
-
-async function restoreLoopback(inside: Rtnl, { index, flags }: Link): Promise<void> {
-  if (!flags?.includes("up")) await inside.links.set({ index, up: false });
+/** Lowers `lo` if it was down, and takes away the 127.0.0.1 that the kernel gave it when it was raised. */
+async function restoreLoopback(
+  inside: Rtnl,
+  { index, flags }: Link,
+  addresses: Address[],
+): Promise<void> {
+  if (flags?.includes("up")) return;
+  await inside.links.set({ index, up: false });
+  if (addresses.some((address) => address.index === index)) return;
+  await absentIsFalse(() =>
+    inside.addresses.delete({ index, address: "127.0.0.1", prefixLength: 8 })
+  );
 }
 
 /** Sends all, and throws the first error. */

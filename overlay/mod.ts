@@ -4,7 +4,7 @@
  * @module
  */
 
-export { addAddress, flushAddresses } from "./addresses.ts";
+export { addAddress, type AddressOptions, flushAddresses } from "./addresses.ts";
 export { attach } from "./attach.ts";
 export type { AttachSpec, AttachStep } from "./attach_spec.ts";
 export { type Attachment, detach, type DetachTarget, listAttachments } from "./attachments.ts";

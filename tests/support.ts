@@ -55,9 +55,23 @@ export function kernelTest(
     fn: async (t) => {
       const before = openInKernel();
       await inFreshNamespaces((kernel) => fn(kernel, t));
-      assertEquals(openInKernel(), before, "namespaces and netlink sockets left open");
+      await eventually(() =>
+        assertEquals(openInKernel(), before, "namespaces and sockets left open")
+      );
     },
   });
+}
+
+/** Waits, for at most three seconds, until an assertion holds: threads and links end in the background. */
+export async function eventually(assertion: () => void | Promise<void>): Promise<void> {
+  for (const end = performance.now() + 3000;;) {
+    try {
+      return await assertion();
+    } catch (error) {
+      if (performance.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
 }
 
 async function inFreshNamespaces(fn: (kernel: Kernel) => void | Promise<void>): Promise<void> {
