@@ -97,23 +97,12 @@ export class Connection implements Disposable {
 
   /** Sends a request; a change does not hold up the event loop, a read is answered at once. */
   async request<Answer>(request: Request<Answer>): Promise<Answer> {
-    if (request.form !== "ack") return this.requestSync(request);
-    const pending = await this.#exchange([request]);
-    return resultOf<Answer>(pending[0]!);
+    return unwrap<Answer>(await this.#carryOut([request]));
   }
 
   /** The same on this thread: returns with the answer. */
   requestSync<Answer>(request: Request<Answer>): Answer {
-    for (let attempt = 1;; attempt++) {
-      const pending = this.#exchangeSync([request])[0]!;
-      if (!pending.interrupted) return resultOf<Answer>(pending);
-      if (attempt === DUMP_ATTEMPTS) {
-        throw new InterruptedDumpError(
-          request.operation,
-          request.read(pending.messages),
-        );
-      }
-    }
+    return unwrap<Answer>(this.#carryOutSync([request]));
   }
 
   /** Sends many requests in as few `sendmsg` calls as fit; a result or an error for each, in order. */
@@ -122,8 +111,8 @@ export class Connection implements Disposable {
     { stopOnError = false }: BatchOptions = {},
   ): Promise<{ [I in keyof Answers]: Answers[I] | NetlinkError }> {
     const results: unknown[] = [];
-    for (const chunk of chunks(requests, stopOnError ? 1 : BATCH_REQUESTS)) {
-      results.push(...(await this.#exchange(chunk)).map(outcomeOf));
+    for (const group of groups(requests, stopOnError ? 1 : BATCH_REQUESTS)) {
+      results.push(...await this.#carryOut(group));
       if (stopOnError && results.at(-1) instanceof NetlinkError) break;
     }
     return results as { [I in keyof Answers]: Answers[I] | NetlinkError };
@@ -135,8 +124,8 @@ export class Connection implements Disposable {
     { stopOnError = false }: BatchOptions = {},
   ): { [I in keyof Answers]: Answers[I] | NetlinkError } {
     const results: unknown[] = [];
-    for (const chunk of chunks(requests, stopOnError ? 1 : BATCH_REQUESTS)) {
-      results.push(...this.#exchangeSync(chunk).map(outcomeOf));
+    for (const group of groups(requests, stopOnError ? 1 : BATCH_REQUESTS)) {
+      results.push(...this.#carryOutSync(group));
       if (stopOnError && results.at(-1) instanceof NetlinkError) break;
     }
     return results as { [I in keyof Answers]: Answers[I] | NetlinkError };
@@ -150,6 +139,22 @@ export class Connection implements Disposable {
   /** The same as `close()`. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** A group's results; only changes are worth leaving the thread for. */
+  async #carryOut(group: readonly Request<unknown>[]): Promise<unknown[]> {
+    if (!isChange(group[0]!)) return this.#carryOutSync(group);
+    return (await this.#exchange(group)).map(outcomeOf);
+  }
+
+  /** The same on this thread; lists that were interrupted are read anew. */
+  #carryOutSync(group: readonly Request<unknown>[]): unknown[] {
+    return this.#exchangeSync(group).map((pending) => {
+      for (let attempt = 1; pending.interrupted && attempt < DUMP_ATTEMPTS; attempt++) {
+        pending = this.#exchangeSync([pending.request])[0]!;
+      }
+      return outcomeOf(pending);
+    });
   }
 
   async #exchange(requests: readonly Request<unknown>[]): Promise<Pending[]> {
@@ -279,10 +284,13 @@ function outcomeOf(
   return request.read(messages);
 }
 
-function resultOf<Answer>(pending: Pending): Answer {
-  const outcome = outcomeOf(pending);
+function unwrap<Answer>([outcome]: unknown[]): Answer {
   if (outcome instanceof NetlinkError) throw outcome;
   return outcome as Answer;
+}
+
+function isChange(request: Request<unknown>): boolean {
+  return request.form === "ack";
 }
 
 function operationOf(requests: readonly Request<unknown>[]): string {
@@ -296,22 +304,26 @@ function silence(requests: readonly Request<unknown>[]): NetlinkError {
   });
 }
 
-/** Requests in groups that one `sendmsg` carries; a dump, which a socket does one at a time, ends its group. */
-function* chunks(
+/**
+ * Requests in groups that one `sendmsg` carries: reads or changes, not both, and at most one dump, at the
+ * end, because a socket does one at a time.
+ */
+function* groups(
   requests: readonly Request<unknown>[],
   most: number,
 ): Generator<Request<unknown>[]> {
-  let chunk: Request<unknown>[] = [];
+  let group: Request<unknown>[] = [];
   let bytes = 0;
   for (const request of requests) {
-    chunk.push(request);
-    bytes += request.body.length;
-    if (chunk.length < most && bytes < BATCH_BYTES && request.form !== "dump") {
-      continue;
+    const last = group.at(-1);
+    const full = group.length === most || bytes > BATCH_BYTES || last?.form === "dump";
+    if (last !== undefined && (full || isChange(last) !== isChange(request))) {
+      yield group;
+      group = [];
+      bytes = 0;
     }
-    yield chunk;
-    chunk = [];
-    bytes = 0;
+    group.push(request);
+    bytes += request.body.length;
   }
-  if (chunk.length > 0) yield chunk;
+  if (group.length > 0) yield group;
 }
