@@ -14,9 +14,10 @@ import {
   type NetnsTarget,
 } from "../netns/netns.ts";
 import { type Address, address } from "../rtnl/address.ts";
-import { type Link, link } from "../rtnl/link.ts";
+import { type Link, link, SKIP_STATS } from "../rtnl/link.ts";
 import type { Request } from "../rtnl/request.ts";
-import { route } from "../rtnl/route.ts";
+import { netconf } from "../rtnl/netconf.ts";
+import { type Route, route } from "../rtnl/route.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
 import { identify } from "../ffi/system.ts";
 import {
@@ -28,7 +29,7 @@ import {
 } from "./attach_spec.ts";
 import { flagsAtOnce } from "./addresses.ts";
 import { type Attachment, attachmentsOf, removeAttachments } from "./attachments.ts";
-import { getBridge } from "./bridges.ts";
+import { type Bridge, requireBridge } from "./bridges.ts";
 import { type Family, startForwarding } from "./forwarding.ts";
 import { isLinkLocal } from "./input.ts";
 import { absentIsFalse, findLink, getLink } from "./links.ts";
@@ -77,16 +78,14 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
   try {
     await step("pin the namespace");
 
-    const bridge = spec.bridge === undefined
-      ? undefined
-      : await getBridge(outside, spec.bridge, `attach ${wanted.interface} to ${spec.bridge}`);
+    const { bridge, forwarding, switchedOff } = await survey(outside, wanted, spec.bridge);
     const tag: Tag = {
       id: wanted.id,
       netns: container.id,
       interface: wanted.interface,
       addresses: wanted.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
       gateways: wanted.gateways.map(({ address }) => address),
-      forwarding: await routedFamilies(wanted, bridge, outside),
+      forwarding,
     };
     const mtu = wanted.mtu ?? bridge?.mtu ?? 1500;
     // 44 random bits: no look-up, no counter to share, no name that another container could hash to.
@@ -108,8 +107,8 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
 
     const inside = await opening;
     const [own, loopback, addresses] = await all(inside, [
-      link.get({ name: wanted.interface }),
-      link.get({ name: "lo" }),
+      link.get({ name: wanted.interface, extendedMask: SKIP_STATS }),
+      link.get({ name: "lo", extendedMask: SKIP_STATS }),
       address.list({ family: "inet" }),
     ]);
     undo.defer(() => restoreLoopback(inside, loopback, addresses));
@@ -119,7 +118,7 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
     ]);
     await step("configure the container");
 
-    await startForwarding(tag.forwarding, bearer, outside, host);
+    await startForwarding(switchedOff, bearer, outside, host);
     await step("switch forwarding on");
 
     confirmAlive(spec.netns, container);
@@ -141,23 +140,48 @@ function closing(opening: Promise<Rtnl>): AsyncDisposable {
   };
 }
 
-/** The families for which this host is the gateway. */
-async function routedFamilies(
-  { addresses, gateways }: Wanted,
-  bridge: Link | undefined,
+/** What there is on the host. */
+interface Survey {
+  bridge: Bridge | undefined;
+  /** The families for which this host is the gateway. */
+  forwarding: Family[];
+  /** Those of them that it does not forward yet. */
+  switchedOff: Family[];
+}
+
+/** Looks at the host, with one system call. */
+async function survey(
   outside: Rtnl,
-): Promise<Family[]> {
-  if (bridge === undefined) return familiesOf(addresses);
-  if (gateways.length === 0) return [];
-  const local = await Array.fromAsync(outside.addresses.list({ index: bridge.index }));
-  const own = new Set(local.map(({ local, address }) => local ?? address));
-  return familiesOf(gateways.filter(({ address }) => own.has(address)));
+  { interface: name, addresses, gateways }: Wanted,
+  bridgeName: string | undefined,
+): Promise<Survey> {
+  const [forwarding4, forwarding6, ...found] = await outside.batch([
+    netconf.get({ family: "inet" }),
+    netconf.get({ family: "inet6" }),
+    ...gateways.map(({ address: dst }) => route.get({ dst })),
+    ...(bridgeName === undefined ? [] : [link.get({ name: bridgeName, extendedMask: SKIP_STATS })]),
+  ]);
+  const isOff = (family: Family) => {
+    const state = family === "inet" ? forwarding4 : forwarding6;
+    return !(state instanceof NetlinkError) && state.forwarding === 0;
+  };
+  const routed = (forwarding: Family[], bridge?: Bridge): Survey => ({
+    bridge,
+    forwarding,
+    switchedOff: forwarding.filter(isOff),
+  });
+  if (bridgeName === undefined) return routed(familiesOf(addresses));
+  const bridge = found.pop() as Link | NetlinkError;
+  if (bridge instanceof NetlinkError) throw bridge;
+  // No route at all is an error here, and means the same: this host is not the gateway.
+  const own = gateways.filter((_, i) => (found[i] as Route).type === "local");
+  return routed(familiesOf(own), requireBridge(bridge, `attach ${name} to ${bridgeName}`));
 }
 
 /** Creates both ends where they belong, and writes on the host's what it is for. */
 async function createPair(
   attachment: Attachment,
-  bridge: Link | undefined,
+  bridge: Bridge | undefined,
   container: Netns,
   outside: Rtnl,
   inside: Promise<Rtnl>,

@@ -133,19 +133,17 @@ export async function setBridgeStp(
   });
 }
 
+/** A link that is known to be a bridge. */
+export type Bridge = Link & { index: number };
+
 /** A bridge by its name; `NotFoundError` when there is none, `InputError` when it is none. */
-export async function getBridge(
-  rtnl: Rtnl,
-  name: string,
-  operation: string,
-): Promise<Link & { index: number }> {
-  const found = await getLink(rtnl, name);
-  requireBridge(found, operation);
-  return found;
+async function getBridge(rtnl: Rtnl, name: string, operation: string): Promise<Bridge> {
+  return requireBridge(await getLink(rtnl, name), operation);
 }
 
-function requireBridge(found: Link, operation: string): void {
-  if (found.kind === "bridge") return;
+/** The same link; `InputError` when it is no bridge. */
+export function requireBridge(found: Link, operation: string): Bridge {
+  if (found.kind === "bridge") return found as Bridge;
   throw new InputError(
     `Cannot ${operation}: ${found.name} is ${describeKind(found)}, no bridge; name a bridge`,
   );

@@ -8,7 +8,7 @@
 
 import { ExistsError, NotFoundError } from "../ffi/errors.ts";
 import type { NetnsOptions } from "../netns/netns.ts";
-import { readSysctl, setSysctl } from "../netns/sysctl.ts";
+import { setSysctl } from "../netns/sysctl.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
 import { findLink } from "./links.ts";
 
@@ -20,7 +20,7 @@ const KEYS: Readonly<Record<Family, string>> = {
   inet6: "net.ipv6.conf.all.forwarding",
 };
 
-/** Switches forwarding on where it is off; `bearer` is the number of the link that remembers it. */
+/** Switches forwarding on where it was found off; `bearer` is the number of the link that remembers it. */
 export async function startForwarding(
   families: readonly Family[],
   bearer: number,
@@ -28,7 +28,6 @@ export async function startForwarding(
   host: NetnsOptions,
 ): Promise<void> {
   for (const family of families) {
-    if (await readSysctl(KEYS[family], host) !== "0") continue;
     // Written first: a crash in between leaves a mark without effect, never an effect without a mark.
     await markForwarding(family, bearer, rtnl);
     await setSysctl(KEYS[family], 1, host);

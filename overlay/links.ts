@@ -13,7 +13,7 @@ import {
   type NetnsOptions,
   type NetnsTarget,
 } from "../netns/netns.ts";
-import { type Link, link, type LinkSpec } from "../rtnl/link.ts";
+import { type Link, link, type LinkSpec, SKIP_STATS } from "../rtnl/link.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
 import { checkLinkName } from "./input.ts";
 
@@ -140,7 +140,7 @@ export async function setLinkUp(name: string, options?: NetnsOptions): Promise<v
 /** A link by its name; `NotFoundError` names it. */
 export async function getLink(rtnl: Rtnl, name: string): Promise<Link & { index: number }> {
   checkLinkName(name);
-  return await rtnl.links.get({ name }) as Link & { index: number };
+  return await rtnl.links.get({ name, extendedMask: SKIP_STATS }) as Link & { index: number };
 }
 
 /** A link, or `undefined` when there is none. */

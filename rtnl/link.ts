@@ -187,8 +187,8 @@ const RTM_GETLINK = 18;
 const RTM_SETLINK = 19;
 const RTM_NEWLINKPROP = 108;
 const RTM_DELLINKPROP = 109;
-/** Leaves the statistics out of a list (linux/rtnetlink.h, RTEXT_FILTER_SKIP_STATS). */
-const SKIP_STATS = 8;
+/** For `extendedMask`: leaves the statistics out (linux/rtnetlink.h, RTEXT_FILTER_SKIP_STATS). */
+export const SKIP_STATS = 8;
 
 /** The requests about links. */
 export class LinkRequests {

@@ -37,6 +37,7 @@ export {
   type Transport,
 } from "./connection.ts";
 export { LINK, type Link, link, type LinkMessage, LinkRequests, type LinkSpec } from "./link.ts";
+export { NETCONF, type Netconf, netconf, NetconfRequests } from "./netconf.ts";
 export { type AnswerForm, type Request } from "./request.ts";
 export { ROUTE, type Route, route, RouteRequests } from "./route.ts";
 export { type Bound, Rtnl } from "./rtnl.ts";

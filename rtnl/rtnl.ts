@@ -5,6 +5,7 @@
  */
 
 import type { NetlinkError } from "../ffi/errors.ts";
+import { netconf, type NetconfRequests } from "./netconf.ts";
 import { address, type AddressRequests } from "./address.ts";
 import { type BatchOptions, Connection } from "./connection.ts";
 import { link, type LinkRequests } from "./link.ts";
@@ -46,6 +47,8 @@ export class Rtnl implements Disposable {
   readonly links: Bound<LinkRequests>;
   /** The addresses: list, add, replace, delete. */
   readonly addresses: Bound<AddressRequests>;
+  /** Whether links forward: get. */
+  readonly netconf: Bound<NetconfRequests>;
   /** The routes: list, get, add, append, replace, delete. */
   readonly routes: Bound<RouteRequests>;
 
@@ -54,6 +57,7 @@ export class Rtnl implements Disposable {
     this.#connection = connection;
     this.links = bind(connection, link);
     this.addresses = bind(connection, address);
+    this.netconf = bind(connection, netconf);
     this.routes = bind(connection, route);
   }
 
