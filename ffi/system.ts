@@ -146,9 +146,12 @@ export function readLink(path: string): string | number {
   return length < 0 ? length : decoder.decode(buffer.subarray(0, length));
 }
 
+// Serves every read: what is in it is decoded before anything else runs.
+let readBuffer: Uint8Array<ArrayBuffer> | undefined;
+
 /** read(2) until the end. */
 export function readAll(fd: number): string | number {
-  const buffer = new Uint8Array(new ArrayBuffer(64 * 1024));
+  const buffer = readBuffer ??= new Uint8Array(new ArrayBuffer(64 * 1024));
   const chunks: string[] = [];
   const stream = new TextDecoder();
   for (;;) {

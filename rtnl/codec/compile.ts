@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { Buffer } from "./buffer.ts";
 import { show } from "./scalars.ts";
 import {
   type Attributes,
@@ -188,10 +187,13 @@ function struct(
       }
     },
     writeStruct(output: Output, value: Values) {
-      for (const { key, codec, size } of members) {
-        if (value[key] === undefined) output.reserve(size);
-        else inside(key, () => codec.write(output, value[key]));
-      }
+      inside((at) => {
+        for (const { key, codec, size } of members) {
+          at.key = key;
+          if (value[key] === undefined) output.reserve(size);
+          else codec.write(output, value[key]);
+        }
+      });
     },
   };
   return codec;
@@ -214,17 +216,14 @@ function list({ listOf, number }: ListShape, root: () => AnyCodec): AnyCodec {
       if (!Array.isArray(values)) {
         throw new ValueError(`expected a list, got ${show(values)}`);
       }
-      for (const [index, value] of values.entries()) {
-        inside(
-          String(index),
-          () =>
-            attribute(
-              output as Buffer,
-              number | nestedFlag(listOf),
-              () => entry.write(output, value),
-            ),
-        );
-      }
+      inside((at) => {
+        for (const [index, value] of values.entries()) {
+          at.key = String(index);
+          const start = output.reserve(NLA_HEADER);
+          entry.write(output, value);
+          close(output, start, number | nestedFlag(listOf));
+        }
+      });
     },
     locate(input, start, end, offset) {
       let index = 0;
@@ -302,23 +301,24 @@ class TableCodec implements Codec<Values> {
     if (typeof values !== "object" || values === null) {
       throw new ValueError(`expected an object, got ${show(values)}`);
     }
-    for (const row of this.#rows) {
-      const value = values[row.key];
-      if (value === undefined) continue;
-      inside(row.key, () => {
+    inside((at) => {
+      for (const row of this.#rows) {
+        const value = values[row.key];
+        if (value === undefined) continue;
+        at.key = row.key;
         const codec = row.codecFor(values);
-        if (codec === undefined) {
-          throw new ValueError("nothing is known of it for this kind");
-        }
-        attribute(output as Buffer, row.type, () => codec.write(output, value));
-      });
-    }
-    for (const { type, bytes } of values.unknown as UnknownAttribute[] ?? []) {
-      attribute(output as Buffer, type, () => {
-        const at = output.reserve(bytes.length);
-        output.bytes.set(bytes, at);
-      });
-    }
+        if (codec === undefined) throw new ValueError("nothing is known of it for this kind");
+        const start = output.reserve(NLA_HEADER);
+        codec.write(output, value);
+        close(output, start, row.type);
+      }
+      at.key = "unknown";
+      for (const { type, bytes } of values.unknown as UnknownAttribute[] ?? []) {
+        const start = output.reserve(NLA_HEADER + bytes.length);
+        output.bytes.set(bytes, start + NLA_HEADER);
+        close(output, start, type);
+      }
+    });
   }
 
   locate(
@@ -432,7 +432,7 @@ function message({ header, attributes }: MessageShape): AnyCodec {
     },
     write(output, value: Values) {
       head.writeStruct(output, value);
-      (output as Buffer).align();
+      output.reserve(-output.length & 3);
       body.write(output, value);
     },
     locate: (input, start, end, offset) =>
@@ -466,25 +466,22 @@ function walk(
   return at >= end;
 }
 
-/** Writes one attribute, its length filled in afterwards. */
-function attribute(output: Buffer, type: number, payload: () => void): void {
-  const at = output.reserve(NLA_HEADER);
-  payload();
-  const length = output.length - at;
-  if (length > 0xffff) {
-    throw new ValueError(`${length} bytes are more than an attribute holds`);
-  }
-  output.view.setUint16(at, length, true);
-  output.view.setUint16(at + 2, type, true);
-  output.align();
+/** Ends the attribute that starts there: its length, its type, and zeros up to the next one. */
+function close(output: Output, start: number, type: number): void {
+  const length = output.length - start;
+  if (length > 0xffff) throw new ValueError(`${length} bytes are more than an attribute holds`);
+  output.view.setUint16(start, length, true);
+  output.view.setUint16(start + 2, type, true);
+  output.reserve(-output.length & 3);
 }
 
-/** Adds a key to the path of a value that does not fit. */
-function inside(key: string, write: () => void): void {
+/** Writes something; where a value does not fit, the key that was reached goes into its path. */
+function inside(write: (at: { key: string }) => void): void {
+  const at = { key: "" };
   try {
-    write();
+    write(at);
   } catch (error) {
-    if (error instanceof ValueError) error.path.unshift(key);
+    if (error instanceof ValueError) error.path.unshift(at.key);
     throw error;
   }
 }
