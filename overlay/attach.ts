@@ -159,7 +159,10 @@ async function survey(
     netconf.get({ family: "inet" }),
     netconf.get({ family: "inet6" }),
     ...gateways.map(({ address: dst }) => route.get({ dst })),
-    ...(bridgeName === undefined ? [] : [link.get({ name: bridgeName, extendedMask: SKIP_STATS })]),
+    ...(bridgeName === undefined ? [] : [{
+      ...link.get({ name: bridgeName, extendedMask: SKIP_STATS }),
+      operation: `attach ${name} to bridge ${bridgeName}`,
+    }]),
   ]);
   const isOff = (family: Family) => {
     const state = family === "inet" ? forwarding4 : forwarding6;
@@ -175,7 +178,7 @@ async function survey(
   if (bridge instanceof NetlinkError) throw bridge;
   // No route at all is an error here, and means the same: this host is not the gateway.
   const own = gateways.filter((_, i) => (found[i] as Route).type === "local");
-  return routed(familiesOf(own), requireBridge(bridge, `attach ${name} to ${bridgeName}`));
+  return routed(familiesOf(own), requireBridge(bridge, `attach ${name} to bridge ${bridgeName}`));
 }
 
 /** Creates both ends where they belong, and writes on the host's what it is for. */
