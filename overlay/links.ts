@@ -77,16 +77,34 @@ export async function moveLinkIntoNetns(
   name: string,
   target: NetnsTarget,
   newName: string,
-  options?: NetnsOptions,
+  options: NetnsOptions = {},
 ): Promise<void> {
   checkLinkName(newName);
   using there = Netns.open(target);
+  using here = options.netns === undefined ? Netns.current() : Netns.open(options.netns);
   using rtnl = await connect(options);
   const { index } = await getLink(rtnl, name);
-  await rtnl.request({
-    ...link.set({ index, name: newName, netnsFd: there.fd }),
-    operation: `move link ${name} into ${describeTarget(target)} as ${newName}`,
-  });
+  const operation = `move link ${name} into ${describeTarget(target)} as ${newName}`;
+  try {
+    await rtnl.request({ ...link.set({ index, name: newName, netnsFd: there.fd }), operation });
+  } catch (error) {
+    if (error instanceof ExistsError) await bringBack(name, index, there, here, rtnl);
+    throw error;
+  }
+}
+
+/** The kernel moves first and renames then: a link whose new name is taken is there under its old one. */
+async function bringBack(
+  name: string,
+  index: number,
+  there: Netns,
+  here: Netns,
+  rtnl: Rtnl,
+): Promise<void> {
+  if (await findLink(rtnl, { index })) return;
+  using inside = await there.connect();
+  const { index: newIndex } = await getLink(inside, name);
+  await inside.links.set({ index: newIndex, name, netnsFd: here.fd });
 }
 
 /**
