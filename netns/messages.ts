@@ -6,7 +6,7 @@
 
 import type { SYMBOLS } from "../ffi/symbols.ts";
 
-/** What a thread has from its first statement on, in `self.name`, as JSON. */
+/** What a thread has from its first statement on: JSON behind the "#" of its source's URL. */
 export interface Birth {
   /** What to bind libc with. */
   library: string;

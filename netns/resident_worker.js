@@ -15,7 +15,9 @@ const O_DIRECTORY = Deno.build.arch === "aarch64" ? 0o40000 : 0o200000;
 const O_CLOEXEC = 0o2000000;
 
 /** @type {Birth} */
-const { library, symbols, value: netns } = JSON.parse(self.name);
+const { library, symbols, value: netns } = JSON.parse(
+  decodeURIComponent(self.location.hash.slice(1)),
+);
 const libc = Deno.dlopen(library, symbols).symbols;
 const arrival = enter();
 /** @param {MessageEvent<Call>} event */

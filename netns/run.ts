@@ -22,7 +22,10 @@ export interface RunOptions {
    * @default {[]}
    */
   args?: unknown[];
-  /** Ends the thread and rejects with the signal's reason. */
+  /**
+   * Ends the thread and rejects with the signal's reason. Code that never awaits keeps its thread: Deno
+   * (2.9.6) does not interrupt it.
+   */
   signal?: AbortSignal;
 }
 
@@ -125,7 +128,7 @@ class Resident implements Disposable {
     netns: Netns,
     signal: AbortSignal | undefined,
   ) {
-    this.#worker = startWorker(source, netns.fd);
+    this.#worker = startWorker(`netns ${netns.id}`, source, netns.fd);
     this.#worker.onmessage = ({ data }) => this.#answer.resolve(data);
     // Unheeded, an error in it would end this program.
     this.#worker.onerror = (event) => {

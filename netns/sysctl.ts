@@ -53,7 +53,7 @@ export async function setSysctl(
 ): Promise<void> {
   const operation = `set sysctl ${key} to ${value}`;
   const text = String(value);
-  if (/[\n\0]/.test(text)) {
+  if (text.includes("\n") || text.includes("\0")) {
     throw new InputError(
       `Cannot set sysctl ${key} to ${JSON.stringify(text)}: a value is one line`,
     );
@@ -105,7 +105,7 @@ export function sysctlPath(key: string): string {
     ? "a key has at least one character"
     : parts.some((part) => part === "" || part === "." || part === "..")
     ? 'it would leave /proc/sys or has an empty part; write it as "net.ipv4.ip_forward"'
-    : /[\x00-\x20]/.test(key)
+    : /[\s\p{Cc}]/u.test(key)
     ? "a key has no blanks or control characters"
     : undefined;
   if (problem) {

@@ -41,7 +41,7 @@ export function openThere(
 }
 
 function start(): Worker {
-  const worker = startWorker(source, IDLE_MILLISECONDS);
+  const worker = startWorker("netns visitor", source, IDLE_MILLISECONDS);
   worker.onmessage = ({ data }: MessageEvent<Outcome>) => take(worker, data);
   worker.onerror = (event) => {
     event.preventDefault();

@@ -13,7 +13,9 @@ const CLONE_NEWNET = 0x40000000;
 const O_CLOEXEC = 0o2000000;
 
 /** @type {Birth} */
-const { library, symbols, value: idleMilliseconds } = JSON.parse(self.name);
+const { library, symbols, value: idleMilliseconds } = JSON.parse(
+  decodeURIComponent(self.location.hash.slice(1)),
+);
 const libc = Deno.dlopen(library, symbols).symbols;
 const home = open("/proc/thread-self/ns/net", 0);
 /** @type {ReturnType<typeof setTimeout> | undefined} */

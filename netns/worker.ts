@@ -14,15 +14,13 @@ import type { Birth } from "./messages.ts";
  * before the worker's first statement, so outside the namespace that it is about to enter. TypeScript in
  * it would be type-checked, and shown, by each `deno test` of a user.
  */
-export function startWorker(source: string, value: number): Worker {
+export function startWorker(name: string, source: string, value: number): Worker {
   const { path: library, symbols } = libcSource();
-  const name = JSON.stringify({ library, symbols, value } satisfies Birth);
+  const birth = JSON.stringify({ library, symbols, value } satisfies Birth);
   // Marked for the checker, it would be checked there too, where its types can't be found.
   const unmarked = source.replace("// @ts-check", "");
-  return new Worker(`data:text/javascript,${encodeURIComponent(unmarked)}`, {
-    type: "module",
-    name,
-  });
+  const url = `data:text/javascript,${encodeURIComponent(unmarked)}#${encodeURIComponent(birth)}`;
+  return new Worker(url, { type: "module", name });
 }
 
 // Web Workers have no public way to let the process end beside them; Deno's own node:worker_threads uses
