@@ -39,7 +39,7 @@ const ERRORS: Readonly<Record<string, readonly [number, string]>> = {
   EPIPE: [32, "Broken pipe"],
   EDOM: [33, "Numerical argument out of domain"],
   ERANGE: [34, "Numerical result out of range"],
-  EDEADLOCK: [35, "Resource deadlock avoided"],
+  EDEADLK: [35, "Resource deadlock avoided"],
   ENAMETOOLONG: [36, "File name too long"],
   ENOLCK: [37, "No locks available"],
   ENOSYS: [38, "Function not implemented"],
@@ -135,6 +135,7 @@ const ERRORS: Readonly<Record<string, readonly [number, string]>> = {
   EOWNERDEAD: [130, "Owner died"],
   ENOTRECOVERABLE: [131, "State not recoverable"],
   ERFKILL: [132, "Operation not possible due to RF-kill"],
+  EHWPOISON: [133, "Memory page has hardware error"],
 };
 
 const BY_NUMBER: ReadonlyMap<number, readonly [string, string]> = new Map(

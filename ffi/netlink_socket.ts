@@ -20,7 +20,7 @@ import {
   SOL_SOCKET,
 } from "./constants.ts";
 import { Descriptor } from "./descriptor.ts";
-import { check, InputError } from "./errors.ts";
+import { check } from "./errors.ts";
 import { errnoOf } from "./errno.ts";
 import { answer, libc } from "./libc.ts";
 
@@ -53,8 +53,6 @@ function newReceiveBuffer(size: number): ReceiveBuffer {
 /** One rtnetlink socket, in the namespace where it was opened, whichever thread uses it. */
 export class NetlinkSocket implements Disposable {
   #descriptor: Descriptor;
-  #sending = 0;
-  #closing = false;
 
   /** Takes over an open, unbound netlink socket. */
   constructor(descriptor: Descriptor) {
@@ -86,9 +84,6 @@ export class NetlinkSocket implements Disposable {
 
   /** The descriptor's number. */
   get fd(): number {
-    if (this.#closing) {
-      throw new InputError("Cannot use a connection that is closed");
-    }
     return this.#descriptor.fd;
   }
 
@@ -101,16 +96,13 @@ export class NetlinkSocket implements Disposable {
   async send(bytes: Uint8Array<ArrayBuffer>): Promise<number> {
     const header = messageHeader(bytes);
     inFlight.add(header).add(bytes);
-    this.#sending++;
     try {
-      const sent = await libc().sendmsgAsync(this.#descriptor.fd, header, 0);
+      const sent = await libc().sendmsgAsync(this.fd, header, 0);
       // The pool thread's errno can't be read. What was not sent was not carried out: ask again here.
-      return sent < 0 ? answer(libc().sendmsg(this.#descriptor.fd, header, 0)) : Number(sent);
+      return sent < 0 ? answer(libc().sendmsg(this.fd, header, 0)) : Number(sent);
     } finally {
       inFlight.delete(header);
       inFlight.delete(bytes);
-      this.#sending--;
-      if (this.#closing) this.close();
     }
   }
 
@@ -121,7 +113,7 @@ export class NetlinkSocket implements Disposable {
   receive(): Uint8Array<ArrayBuffer> | undefined | number {
     const { bytes, header } = receiveBuffer ??= newReceiveBuffer(256 * 1024);
     const length = answer(
-      libc().recvmsg(this.#descriptor.fd, header, MSG_DONTWAIT | MSG_TRUNC),
+      libc().recvmsg(this.fd, header, MSG_DONTWAIT | MSG_TRUNC),
     );
     if (length === -EAGAIN) return undefined;
     if (length <= bytes.length) {
@@ -148,10 +140,9 @@ export class NetlinkSocket implements Disposable {
     return libc().poll(pollQuery(this.fd), 1n, milliseconds) > 0;
   }
 
-  /** Closes it, after a request that is under way; again is no error. */
+  /** Closes it; again is no error. */
   close(): void {
-    this.#closing = true;
-    if (this.#sending === 0) this.#descriptor.close();
+    this.#descriptor.close();
   }
 
   /** The same as `close()`. */

@@ -5,7 +5,7 @@
  */
 
 import { errnoOf } from "../ffi/errno.ts";
-import { check, kernelError, NetlinkError } from "../ffi/errors.ts";
+import { check, InputError, kernelError, NetlinkError } from "../ffi/errors.ts";
 import { NetlinkSocket } from "../ffi/netlink_socket.ts";
 import { Buffer, input } from "./codec/buffer.ts";
 import { messageCodec } from "./codec/compile.ts";
@@ -40,7 +40,7 @@ export interface Transport extends Disposable {
   wait(milliseconds: number): Promise<boolean>;
   /** The same on this thread. */
   waitSync(milliseconds: number): boolean;
-  /** Closes it, after what is under way. */
+  /** Closes it. */
   close(): void;
 }
 
@@ -84,6 +84,8 @@ export class Connection implements Disposable {
   readonly #socket: Transport;
   readonly #pending = new Map<number, Pending>();
   #sequence = 0;
+  #underWay = 0;
+  #closing = false;
 
   /** A connection over a socket that it then owns. */
   constructor(socket: Transport) {
@@ -131,9 +133,10 @@ export class Connection implements Disposable {
     return results as { [I in keyof Answers]: Answers[I] | NetlinkError };
   }
 
-  /** Closes the socket, after a request that is under way; again is no error. */
+  /** Closes the socket, after what is under way; again is no error. */
   close(): void {
-    this.#socket.close();
+    this.#closing = true;
+    if (this.#underWay === 0) this.#socket.close();
   }
 
   /** The same as `close()`. */
@@ -189,6 +192,8 @@ export class Connection implements Disposable {
 
   /** Frames the requests. Only the last change asks for an ACK: they are carried out in order, and errors come unasked. */
   #prepare(requests: readonly Request<unknown>[]) {
+    if (this.#closing) throw new InputError("Cannot use a connection that is closed");
+    this.#underWay++;
     const output = new Buffer();
     const sequences: number[] = [];
     const pending = requests.map((request, index): Pending => {
@@ -205,7 +210,10 @@ export class Connection implements Disposable {
       sequences.push(sequence);
       return pending;
     });
-    const forget = () => sequences.forEach((sequence) => this.#pending.delete(sequence));
+    const forget = () => {
+      sequences.forEach((sequence) => this.#pending.delete(sequence));
+      if (--this.#underWay === 0 && this.#closing) this.#socket.close();
+    };
     return { bytes: output.finish(), pending, forget };
   }
 

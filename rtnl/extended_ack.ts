@@ -11,7 +11,8 @@ import { text, u32, u64 } from "./codec/scalars.ts";
 import type { Attributes, Input, Table } from "./codec/shape.ts";
 import { HEADER, type Request } from "./request.ts";
 
-const POLICY = {
+/** What the kernel says of a policy. */
+export const POLICY = {
   type: ["NL_POLICY_TYPE_ATTR_TYPE", 1, u32],
   minSigned: ["NL_POLICY_TYPE_ATTR_MIN_VALUE_S", 2, u64],
   maxSigned: ["NL_POLICY_TYPE_ATTR_MAX_VALUE_S", 3, u64],

@@ -25,7 +25,7 @@ function parseIpv4(text: string): Uint8Array<ArrayBuffer> | undefined {
 function parseIpv6(text: string): Uint8Array<ArrayBuffer> | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return;
-  const [head, tail] = halves.map(parseGroups);
+  const [head, tail] = halves.map((half, i) => parseGroups(half, i === halves.length - 1));
   if (head === undefined) return;
   if (halves.length === 1) {
     return head.length === 16 ? Uint8Array.from(head) : undefined;
@@ -37,13 +37,13 @@ function parseIpv6(text: string): Uint8Array<ArrayBuffer> | undefined {
   return address;
 }
 
-/** The bytes of groups between colons, the last of which may be written as IPv4. */
-function parseGroups(text: string): number[] | undefined {
+/** The bytes of groups between colons, the very last of which may be written as IPv4. */
+function parseGroups(text: string, atEnd: boolean): number[] | undefined {
   if (text === "") return [];
   const groups = text.split(":");
   const bytes: number[] = [];
   for (const [index, group] of groups.entries()) {
-    const dotted = index === groups.length - 1 && group.includes(".") &&
+    const dotted = atEnd && index === groups.length - 1 && group.includes(".") &&
       parseIpv4(group);
     if (dotted) bytes.push(...dotted);
     else if (/^[0-9a-f]{1,4}$/i.test(group)) {
