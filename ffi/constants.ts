@@ -9,7 +9,6 @@ const aarch64 = Deno.build.arch === "aarch64";
 // <fcntl.h>; the two that differ are in asm/fcntl.h
 export const O_RDONLY = 0;
 export const O_WRONLY = 1;
-export const O_RDWR = 2;
 export const O_NONBLOCK = 0o4000;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
@@ -22,17 +21,12 @@ export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_EMPTY_PATH = 0x1000;
 
 // <sys/socket.h>
-export const AF_UNSPEC = 0;
-export const AF_INET = 2;
-export const AF_BRIDGE = 7;
-export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_RCVBUF = 8;
 export const SOL_NETLINK = 270;
-export const MSG_PEEK = 2;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 
@@ -59,8 +53,6 @@ export const NS_GET_NSTYPE = 0xb703n;
 
 // <sys/file.h>
 export const LOCK_EX = 2;
-export const LOCK_NB = 4;
-export const LOCK_UN = 8;
 
 // <linux/stat.h>: what statx is asked for
 export const STATX_TYPE = 0x1;

@@ -79,8 +79,6 @@ export const SYMBOLS = {
   readlink: { parameters: [pointer, pointer, size_t], result: ssize_t },
   /** int unlink(const char *path) */
   unlink: { parameters: [pointer], result: int },
-  /** uid_t geteuid(void) */
-  geteuid: { parameters: [], result: unsigned },
 
   // <dirent.h>
   /** ssize_t getdents64(int fd, void *entries, size_t size) */
@@ -93,9 +91,7 @@ export const SYMBOLS = {
   statx: { parameters: [int, pointer, int, unsigned, pointer], result: int },
 
   // <sys/file.h>
-  /** int flock(int fd, int operation) */
-  flock: { parameters: [int, int], result: int },
-  /** the same on a pool thread, for a lock that another process may hold */
+  /** int flock(int fd, int operation): on a pool thread, because another process may hold the lock */
   flockAsync: {
     name: "flock",
     parameters: [int, int],

@@ -86,11 +86,6 @@ export async function lock(fd: number, operation: number): Promise<number> {
   return answer(await libc().flockAsync(fd, operation));
 }
 
-/** geteuid(2). */
-export function effectiveUser(): number {
-  return libc().geteuid();
-}
-
 /** What identifies a file: the same device and inode are the same file. */
 export interface FileIdentity {
   device: string;

@@ -26,7 +26,7 @@ import {
   familiesOf,
   readSpec,
   type Wanted,
-} from "./attach_spec.ts";
+} from "./attach_input.ts";
 import { flagsAtOnce } from "./addresses.ts";
 import { type Attachment, attachmentsOf, removeAttachments } from "./attachments.ts";
 import { type Bridge, requireBridge } from "./bridges.ts";

@@ -6,7 +6,7 @@
 
 export { addAddress, type AddressOptions, flushAddresses } from "./addresses.ts";
 export { attach } from "./attach.ts";
-export type { AttachSpec, AttachStep } from "./attach_spec.ts";
+export type { AttachSpec, AttachStep } from "./attach_input.ts";
 export { type Attachment, detach, type DetachTarget, listAttachments } from "./attachments.ts";
 export {
   addLinkToBridge,
