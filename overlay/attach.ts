@@ -234,8 +234,9 @@ function idTaken({ id, interface: name }: Attachment, cause: ExistsError): Exist
 }
 
 /** Without a bridge: the host is the gateway, and routes to each address. */
-function hostRequests({ addresses, gateways }: Wanted, host: number): Request<void>[] {
-  return [
+function hostRequests(wanted: Wanted, host: number): Request<void>[] {
+  const { addresses, gateways } = wanted;
+  return forAttach(wanted, [
     ...gateways.map((gateway) =>
       address.add({
         index: host,
@@ -245,15 +246,16 @@ function hostRequests({ addresses, gateways }: Wanted, host: number): Request<vo
       })
     ),
     ...addresses.map(({ address: dst }) => route.add({ dst, oif: host, scope: "link" })),
-  ];
+  ]);
 }
 
 function containerRequests(
-  { addresses, gateways }: Wanted,
+  wanted: Wanted,
   index: number,
   onBridge: boolean,
 ): Request<void>[] {
-  return [
+  const { addresses, gateways } = wanted;
+  return forAttach(wanted, [
     ...addresses.map(({ family, address: own, prefixLength }) =>
       address.add({
         index,
@@ -271,7 +273,15 @@ function containerRequests(
         flags: onBridge ? [] : ["onlink"],
       })
     ),
-  ];
+  ]);
+}
+
+/** The same requests; their errors tell what they were part of. */
+function forAttach({ interface: name }: Wanted, requests: Request<void>[]): Request<void>[] {
+  return requests.map((request) => ({
+    ...request,
+    operation: `attach ${name}: ${request.operation}`,
+  }));
 }
 
 /** Lowers `lo` if it was down, and takes away the 127.0.0.1 that the kernel gave it when it was raised. */
