@@ -30,7 +30,7 @@ import {
 import { flagsAtOnce } from "./addresses.ts";
 import { type Attachment, attachmentsOf, removeAttachments } from "./attachments.ts";
 import { type Bridge, requireBridge } from "./bridges.ts";
-import { type Family, startForwarding } from "./forwarding.ts";
+import { type Family, forwardingMark, startForwarding } from "./forwarding.ts";
 import { isLinkLocal } from "./input.ts";
 import { absentIsFalse, findLink, getLink } from "./links.ts";
 import { formatTag, idAltName, type Tag } from "./tag.ts";
@@ -78,7 +78,11 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
   try {
     await step("pin the namespace");
 
-    const { bridge, forwarding, switchedOff } = await survey(outside, wanted, spec.bridge);
+    const { bridge, forwarding, forwardingWasOff, switchedOff } = await survey(
+      outside,
+      wanted,
+      spec.bridge,
+    );
     const tag: Tag = {
       id: wanted.id,
       netns: container.id,
@@ -86,6 +90,7 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
       addresses: wanted.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
       gateways: wanted.gateways.map(({ address }) => address),
       forwarding,
+      forwardingWasOff,
     };
     const mtu = wanted.mtu ?? bridge?.mtu ?? 1500;
     // 44 random bits: no look-up, no counter to share, no name that another container could hash to.
@@ -145,6 +150,8 @@ interface Survey {
   bridge: Bridge | undefined;
   /** The families for which this host is the gateway. */
   forwarding: Family[];
+  /** Those of them that it did not forward before its first attachment. */
+  forwardingWasOff: Family[];
   /** Those of them that it does not forward yet. */
   switchedOff: Family[];
 }
@@ -155,22 +162,31 @@ async function survey(
   { interface: name, addresses, gateways }: Wanted,
   bridgeName: string | undefined,
 ): Promise<Survey> {
-  const [forwarding4, forwarding6, ...found] = await outside.batch([
+  const [conf4, conf6, mark4, mark6, ...found] = await outside.batch([
     netconf.get({ family: "inet" }),
     netconf.get({ family: "inet6" }),
+    link.get({ altName: forwardingMark("inet"), extendedMask: SKIP_STATS }),
+    link.get({ altName: forwardingMark("inet6"), extendedMask: SKIP_STATS }),
     ...gateways.map(({ address: dst }) => route.get({ dst })),
     ...(bridgeName === undefined ? [] : [{
       ...link.get({ name: bridgeName, extendedMask: SKIP_STATS }),
       operation: `attach ${name} to bridge ${bridgeName}`,
     }]),
   ]);
-  const isOff = (family: Family) => {
-    const state = family === "inet" ? forwarding4 : forwarding6;
-    return !(state instanceof NetlinkError) && state.forwarding === 0;
+  const state = {
+    inet: { conf: conf4, mark: mark4 },
+    inet6: { conf: conf6, mark: mark6 },
   };
+  // A kernel without that family, or without a mark, answers with an error.
+  const isOff = (family: Family) => {
+    const { conf } = state[family];
+    return !(conf instanceof NetlinkError) && conf.forwarding === 0;
+  };
+  const isMarked = (family: Family) => !(state[family].mark instanceof NetlinkError);
   const routed = (forwarding: Family[], bridge?: Bridge): Survey => ({
     bridge,
     forwarding,
+    forwardingWasOff: forwarding.filter((family) => isOff(family) || isMarked(family)),
     switchedOff: forwarding.filter(isOff),
   });
   if (bridgeName === undefined) return routed(familiesOf(addresses));

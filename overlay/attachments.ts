@@ -9,7 +9,7 @@ import { link } from "../rtnl/link.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
 import { type Family, forwardingBearer, moveForwardingMark, stopForwarding } from "./forwarding.ts";
 import { checkLinkName } from "./input.ts";
-import { absentIsFalse, getLink } from "./links.ts";
+import { absentIsFalse, findLink } from "./links.ts";
 import { checkId, parseTag, type Tag } from "./tag.ts";
 
 /** A container's connection to the host. */
@@ -53,14 +53,14 @@ export async function listAttachments(options?: NetnsOptions): Promise<Attachmen
 /** The attachments on the host that a connection leads to. */
 export async function attachmentsOf(host: Rtnl): Promise<Attachment[]> {
   const found: Attachment[] = [];
-  const bridges = new Map<number, string>();
+  const bridges = new Map<number, string | undefined>();
   for await (
     const { alias, name, master, mtu } of host.links.list({ linkInfo: { kind: "veth" } })
   ) {
     const tag = parseTag(alias);
     if (tag === undefined) continue;
     if (master && !bridges.has(master)) {
-      bridges.set(master, (await host.links.get({ index: master })).name!);
+      bridges.set(master, (await findLink(host, { index: master }))?.name);
     }
     const bridge = master ? bridges.get(master) : undefined;
     found.push({ ...tag, hostInterface: name!, bridge, mtu: mtu! });
@@ -101,16 +101,12 @@ export async function removeAttachments(
   host: NetnsOptions,
 ): Promise<void> {
   const names = new Set(removed.map(({ hostInterface }) => hostInterface));
-  const left = all.filter(({ hostInterface }) => !names.has(hostInterface));
-  const unneeded: Family[] = [];
-  for (const family of new Set(removed.flatMap(({ forwarding }) => forwarding))) {
+  const staying = all.filter(({ hostInterface }) => !names.has(hostInterface));
+  const wasOff = new Set(removed.flatMap(({ forwardingWasOff }) => forwardingWasOff));
+  for (const family of wasOff) {
+    // The mark would go with its link, so it goes to another one before.
     const bearer = await forwardingBearer(family, rtnl);
-    const heir = left.find(({ forwarding }) => forwarding.includes(family));
-    if (bearer === undefined) continue;
-    if (heir === undefined) unneeded.push(family);
-    else if (names.has((await rtnl.links.get({ index: bearer })).name!)) {
-      await moveForwardingMark(family, (await getLink(rtnl, heir.hostInterface)).index, rtnl);
-    }
+    if (names.has(bearer?.name ?? "")) await passMarkOn(family, staying, rtnl);
   }
   for (const { hostInterface, interface: name, id, netns } of removed) {
     await absentIsFalse(() =>
@@ -120,7 +116,23 @@ export async function removeAttachments(
       })
     );
   }
-  for (const family of unneeded) await stopForwarding(family, rtnl, host);
+  if (wasOff.size === 0) return;
+  // Only what is left now counts: others may have been detached meanwhile.
+  const left = await attachmentsOf(rtnl);
+  for (const family of wasOff) {
+    if (!left.some(({ forwarding }) => forwarding.includes(family))) {
+      await stopForwarding(family, rtnl, host);
+    } else if (await forwardingBearer(family, rtnl) === undefined) {
+      await passMarkOn(family, left, rtnl);
+    }
+  }
+}
+
+/** Lets the first link that needs forwarding remember that it was off. */
+async function passMarkOn(family: Family, heirs: Attachment[], rtnl: Rtnl): Promise<void> {
+  const heir = heirs.find(({ forwarding }) => forwarding.includes(family));
+  const found = heir && await findLink(rtnl, { name: heir.hostInterface });
+  if (found?.index !== undefined) await moveForwardingMark(family, found.index, rtnl);
 }
 
 function matcher(target: DetachTarget): (attachment: Attachment) => boolean {

@@ -1,7 +1,7 @@
 /**
  * Whether the host routes for its containers: switched on with the first that needs it, put back as it
- * was with the last. That it was off before is written in the kernel, as a further name of the bridge (or,
- * without one, of the container's host end), so that a crash loses nothing and nobody has to search.
+ * was with the last. That it was off before is written on each attachment's link (tag.ts), and as a
+ * further name of the bridge (or, without one, of a host end), so that an attach need not search for it.
  *
  * @module
  */
@@ -9,6 +9,7 @@
 import { ExistsError, NotFoundError } from "../ffi/errors.ts";
 import type { NetnsOptions } from "../netns/netns.ts";
 import { setSysctl } from "../netns/sysctl.ts";
+import type { Link } from "../rtnl/link.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
 import { findLink } from "./links.ts";
 
@@ -44,9 +45,9 @@ export async function stopForwarding(
   await unmarkForwarding(family, rtnl);
 }
 
-/** The number of the link that remembers that forwarding was off; `undefined` when it was not, or is. */
-export async function forwardingBearer(family: Family, rtnl: Rtnl): Promise<number | undefined> {
-  return (await findLink(rtnl, { altName: mark(family) }))?.index;
+/** The link that remembers that forwarding was off; `undefined` when it was not, or is. */
+export function forwardingBearer(family: Family, rtnl: Rtnl): Promise<Link | undefined> {
+  return findLink(rtnl, { altName: forwardingMark(family) });
 }
 
 /** Lets another link remember it. */
@@ -55,17 +56,23 @@ export async function moveForwardingMark(
   bearer: number,
   rtnl: Rtnl,
 ): Promise<void> {
-  await unmarkForwarding(family, rtnl);
-  await markForwarding(family, bearer, rtnl);
+  try {
+    await unmarkForwarding(family, rtnl);
+    await markForwarding(family, bearer, rtnl);
+  } catch (error) {
+    // It is being detached too: whoever looks last puts things right.
+    if (!(error instanceof NotFoundError)) throw error;
+  }
 }
 
-function mark(family: Family): string {
+/** The further name of the link that remembers. */
+export function forwardingMark(family: Family): string {
   return `denolink-forwarding-${family}`;
 }
 
 async function markForwarding(family: Family, index: number, rtnl: Rtnl): Promise<void> {
   try {
-    await rtnl.links.addAltNames({ index, altNames: [mark(family)] });
+    await rtnl.links.addAltNames({ index, altNames: [forwardingMark(family)] });
   } catch (error) {
     // Another attach was first; its mark serves both.
     if (!(error instanceof ExistsError)) throw error;
@@ -74,8 +81,9 @@ async function markForwarding(family: Family, index: number, rtnl: Rtnl): Promis
 
 async function unmarkForwarding(family: Family, rtnl: Rtnl): Promise<void> {
   try {
-    const index = await forwardingBearer(family, rtnl);
-    if (index !== undefined) await rtnl.links.deleteAltNames({ index, altNames: [mark(family)] });
+    const bearer = await forwardingBearer(family, rtnl);
+    if (bearer === undefined) return;
+    await rtnl.links.deleteAltNames({ index: bearer.index, altNames: [forwardingMark(family)] });
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
   }

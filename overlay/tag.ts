@@ -20,6 +20,8 @@ export interface Tag {
   gateways: string[];
   /** The families for which the host routes for it. */
   forwarding: ("inet" | "inet6")[];
+  /** Those of them that the host did not forward before its first attachment. */
+  forwardingWasOff: ("inet" | "inet6")[];
 }
 
 /** Who writes here: a link whose alias starts otherwise is somebody else's. */
@@ -41,6 +43,7 @@ export function formatTag(tag: Tag): string {
     addresses: tag.addresses.join(","),
     gateways: tag.gateways.join(","),
     forwarding: tag.forwarding.join(","),
+    "was-off": tag.forwardingWasOff.join(","),
   };
   const text = Object.entries(words)
     .filter(([, value]) => value !== undefined && value !== "")
@@ -63,13 +66,16 @@ export function parseTag(alias: string | undefined): Tag | undefined {
   const link = values.get("interface");
   if (netns === undefined || !/^\d+$/.test(netns) || link === undefined) return undefined;
   const list = (key: string) => values.get(key)?.split(",") ?? [];
+  const families = (key: string) =>
+    list(key).filter((family) => family === "inet" || family === "inet6");
   return {
     id: values.get("id"),
     netns: BigInt(netns),
     interface: link,
     addresses: list("addresses"),
     gateways: list("gateways"),
-    forwarding: list("forwarding").filter((family) => family === "inet" || family === "inet6"),
+    forwarding: families("forwarding"),
+    forwardingWasOff: families("was-off"),
   };
 }
 

@@ -240,6 +240,30 @@ kernelTest(
   },
 );
 
+kernelTest("many attached and detached at once, on a bridge and routed", {}, async (kernel) => {
+  const { host } = await lab(kernel);
+  for (const bridge of ["br0", undefined]) {
+    const containers = await Promise.all(Array.from({ length: 20 }, kernel.another));
+    await Promise.all(containers.map((netns, i) =>
+      attach({
+        netns,
+        bridge,
+        addresses: [`10.0.0.${i + 2}/24`, `fd00::${i + 2}/64`],
+        gateways: GATEWAYS,
+        id: `c${i}`,
+      }, host)
+    ));
+    assertEquals((await listAttachments(host)).length, 20);
+    assertEquals(await readSysctl("net.ipv4.ip_forward", host), "1");
+    const detached = await Promise.all(containers.map((_, i) => detach({ id: `c${i}` }, host)));
+    assert(detached.every((done) => done));
+    assertEquals(await readSysctl("net.ipv4.ip_forward", host), "0");
+    assertEquals(await readSysctl("net.ipv6.conf.all.forwarding", host), "0");
+    const left = (await listLinks(host)).map(({ name, altNames }) => [name, altNames]);
+    assertEquals(left, [["lo", undefined], ["br0", undefined]]);
+  }
+});
+
 kernelTest("forwarding that the operator had switched on stays on", {}, async (kernel) => {
   const { host, container } = await lab(kernel);
   await setSysctl("net.ipv4.ip_forward", 1, host);
