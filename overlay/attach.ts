@@ -6,6 +6,7 @@
 
 import { ExistsError, NetlinkError, NotFoundError } from "../ffi/errors.ts";
 import { errnoOf } from "../ffi/errno.ts";
+import { identify } from "../ffi/system.ts";
 import {
   connect,
   describeTarget,
@@ -19,7 +20,6 @@ import type { Request } from "../rtnl/request.ts";
 import { netconf } from "../rtnl/netconf.ts";
 import { type Route, route } from "../rtnl/route.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
-import { identify } from "../ffi/system.ts";
 import {
   type AttachSpec,
   type AttachStep,
@@ -137,6 +137,8 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
 
 /** Closes a connection that may still be opened, or may never be. */
 function closing(opening: Promise<Rtnl>): AsyncDisposable {
+  // It may fail while something else is waited for; who awaits it hears of it all the same.
+  opening.catch(() => {});
   return {
     async [Symbol.asyncDispose]() {
       const [opened] = await Promise.allSettled([opening]);
@@ -223,7 +225,7 @@ async function createPair(
     link.set({ name, alias: formatTag(attachment) }),
     ...(altName === undefined ? [] : [link.addAltNames({ name, altNames: [altName] })]),
   ]);
-  if (made instanceof NetlinkError) throw await explainCreation(made, peer, await inside);
+  if (made instanceof NetlinkError) throw await explainCreation(made, peer, inside);
   const refused = marked.find((result) => result instanceof NetlinkError);
   if (refused === undefined) return;
   await absentIsFalse(() => outside.links.delete({ name }));
@@ -233,9 +235,9 @@ async function createPair(
 async function explainCreation(
   error: NetlinkError,
   name: string,
-  inside: Rtnl,
+  inside: Promise<Rtnl>,
 ): Promise<NetlinkError> {
-  if (!(error instanceof ExistsError) || !await findLink(inside, { name })) return error;
+  if (!(error instanceof ExistsError) || !await findLink(await inside, { name })) return error;
   return new ExistsError(`attach ${name}`, error.errno, {
     remedy: `the container has a link ${name} already; detach it or use another name`,
     cause: error,

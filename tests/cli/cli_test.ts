@@ -230,10 +230,19 @@ kernelTest("a missing privilege is one sentence that names it", NEEDS, async (ke
 
   // In a user namespace without a mapping a process has no capability over the network it is in.
   const config = Deno.env.get("DENOLINK_CONFIG") ?? "deno.json";
-  const command = [Deno.execPath(), "run", "--config", config, "-A", CLI, "netns", "add", "x"];
-  const denied = await runIn(kernel.netns, "unshare", "-U", ...command)
-    .then(() => "", (error: Error) => error.message);
-  assertMatch(denied, /denolink: Cannot create network namespace x[^\n]*CAP_NET_ADMIN/);
+  const command = [Deno.execPath(), "run", "--config", config, "-A", CLI];
+  const denied = async (...args: string[]) =>
+    await runIn(kernel.netns, "unshare", "-U", ...command, ...args)
+      .then(() => "", (error: Error) => error.message);
+  assertMatch(
+    await denied("netns", "add", "x"),
+    /denolink: Cannot create network namespace x[^\n]*CAP_NET_ADMIN[^\n]*\n$/,
+  );
+  const here = "/proc/self/ns/net";
+  assertMatch(
+    await denied("attach", here, "--address", "10.0.0.2/24"),
+    /denolink: Cannot add link veth[^\n]*EPERM[^\n]*CAP_NET_ADMIN[^\n]*\n$/,
+  );
 });
 
 Deno.test("each command's help names its options and has an example", () => {
