@@ -2,7 +2,7 @@
  * Networks for containers, from Deno: what `ip`, `nsenter` and `sysctl` do, without starting one of them.
  *
  * @example A container joins a bridge, and leaves without a trace
- * ```ts ignore
+ * ```ts
  * import { addAddress, attach, createBridge, detach, setLinkUp } from "@denolink/denolink";
  *
  * await createBridge("br0");

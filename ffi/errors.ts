@@ -46,7 +46,7 @@ export interface AttributePolicy {
  * The kernel refused a request or a system call (netlink(7), errno(3)).
  *
  * @example Tell errors apart by their code
- * ```ts ignore
+ * ```ts
  * import { createBridge, NetlinkError } from "@denolink/denolink";
  *
  * try {

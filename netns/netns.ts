@@ -36,7 +36,7 @@ export interface NetnsOptions {
  * A pinned network namespace (network_namespaces(7)).
  *
  * @example The links of a container
- * ```ts ignore
+ * ```ts
  * import { Netns } from "@denolink/denolink";
  *
  * using netns = Netns.open({ pid: 4242 });
@@ -176,7 +176,7 @@ export async function connect({ netns }: NetnsOptions = {}): Promise<Rtnl> {
  * `fn` itself runs where it was written: only the connection acts in the namespace.
  *
  * @example Count the links of a container
- * ```ts ignore
+ * ```ts
  * import { withNetns } from "@denolink/denolink";
  *
  * const links = await withNetns(

@@ -51,7 +51,7 @@ export class RemoteError extends Error {
  * Rejects with the function's own error as {@linkcode RemoteError}, or as `Netns.open` does.
  *
  * @example The addresses that a container sees
- * ```ts ignore
+ * ```ts
  * import { runInNetns } from "@denolink/denolink";
  *
  * const module = "data:application/typescript," +

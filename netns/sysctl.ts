@@ -17,7 +17,7 @@ import { openThere } from "./visitor.ts";
  * name, `InputError` for a key that is none.
  *
  * @example Whether the host routes
- * ```ts ignore
+ * ```ts
  * import { readSysctl } from "@denolink/denolink";
  *
  * console.log(await readSysctl("net.ipv4.ip_forward") === "1");
@@ -40,7 +40,7 @@ export async function readSysctl(
  * does not take.
  *
  * @example Let a container route
- * ```ts ignore
+ * ```ts
  * import { setSysctl } from "@denolink/denolink";
  *
  * await setSysctl("net.ipv4.ip_forward", "1", { netns: { pid: 4242 } });

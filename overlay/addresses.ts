@@ -25,7 +25,7 @@ export interface AddressOptions extends NetnsOptions {
  * link has the address already.
  *
  * @example Give a bridge its gateway address
- * ```ts ignore
+ * ```ts
  * import { addAddress } from "@denolink/denolink";
  *
  * await addAddress("br0", "10.0.0.1/24");
@@ -56,7 +56,7 @@ export async function addAddress(
  * not there has none.
  *
  * @example Start afresh
- * ```ts ignore
+ * ```ts
  * import { flushAddresses } from "@denolink/denolink";
  *
  * console.log(await flushAddresses("br0"));

@@ -52,7 +52,7 @@ const GROUP = 0x646c;
  * both namespaces. Whatever fails, nothing is left behind.
  *
  * @example A container on a bridge
- * ```ts ignore
+ * ```ts
  * import { attach } from "@denolink/denolink";
  *
  * const attachment = await attach({

@@ -39,7 +39,7 @@ export type DetachTarget =
  * What is attached to the host, oldest first: by this program or another one, before a restart or after.
  *
  * @example Who is there
- * ```ts ignore
+ * ```ts
  * import { listAttachments } from "@denolink/denolink";
  *
  * for (const { id, addresses } of await listAttachments()) console.log(id, addresses);
@@ -74,7 +74,7 @@ export async function attachmentsOf(host: Rtnl): Promise<Attachment[]> {
  * when there is no such namespace.
  *
  * @example By id
- * ```ts ignore
+ * ```ts
  * import { detach } from "@denolink/denolink";
  *
  * console.log(await detach({ id: "web" }));

@@ -16,7 +16,7 @@ import { absentIsFalse, findLink, getLink } from "./links.ts";
  * link's.
  *
  * @example A bridge, whether it is there or not
- * ```ts ignore
+ * ```ts
  * import { createBridge } from "@denolink/denolink";
  *
  * console.log(await createBridge("br0"));
@@ -44,7 +44,7 @@ export async function createBridge(name: string, options?: NetnsOptions): Promis
  * link. Its members stay, without a master.
  *
  * @example Away with it
- * ```ts ignore
+ * ```ts
  * import { deleteBridge } from "@denolink/denolink";
  *
  * console.log(await deleteBridge("br0"));
@@ -67,7 +67,7 @@ export async function deleteBridge(name: string, options?: NetnsOptions): Promis
  * failure is an error, so that a 0 can be trusted.
  *
  * @example Delete a bridge that nobody uses
- * ```ts ignore
+ * ```ts
  * import { bridgeMemberCount, deleteBridge } from "@denolink/denolink";
  *
  * if (await bridgeMemberCount("br0") === 0) await deleteBridge("br0");
@@ -87,7 +87,7 @@ export async function bridgeMemberCount(name: string, options?: NetnsOptions): P
  * says when the other is no bridge.
  *
  * @example Plug in
- * ```ts ignore
+ * ```ts
  * import { addLinkToBridge } from "@denolink/denolink";
  *
  * await addLinkToBridge("vh0", "br0");
@@ -110,7 +110,7 @@ export async function addLinkToBridge(
  * when there is no such bridge.
  *
  * @example Guard against loops
- * ```ts ignore
+ * ```ts
  * import { setBridgeStp } from "@denolink/denolink";
  *
  * await setBridgeStp("br0", true);

@@ -30,7 +30,7 @@ export interface VethOptions extends NetnsOptions {
  * Creates a veth pair (veth(4)). `ExistsError` names which of the two names is taken.
  *
  * @example A pair with its other end in a container
- * ```ts ignore
+ * ```ts
  * import { createVethPair } from "@denolink/denolink";
  *
  * await createVethPair("vh0", "eth0", { peerNetns: { pid: 4242 } });
@@ -67,7 +67,7 @@ export async function createVethPair(
  * The kernel takes about 20 ms for a move: `attach` and `createVethPair` with `peerNetns` need none.
  *
  * @example Hand a link to a container
- * ```ts ignore
+ * ```ts
  * import { moveLinkIntoNetns } from "@denolink/denolink";
  *
  * await moveLinkIntoNetns("vp0", { pid: 4242 }, "eth0");
@@ -111,7 +111,7 @@ async function bringBack(
  * Deletes a link; false when there was none.
  *
  * @example Delete a pair by one of its ends
- * ```ts ignore
+ * ```ts
  * import { deleteLink } from "@denolink/denolink";
  *
  * console.log(await deleteLink("vh0"));
@@ -127,7 +127,7 @@ export async function deleteLink(name: string, options?: NetnsOptions): Promise<
  * All links of a namespace.
  *
  * @example Names and kinds
- * ```ts ignore
+ * ```ts
  * import { listLinks } from "@denolink/denolink";
  *
  * for (const { index, name, kind, mtu } of await listLinks()) console.log(index, name, kind, mtu);
@@ -142,7 +142,7 @@ export async function listLinks(options?: NetnsOptions): Promise<Link[]> {
  * Raises a link. `NotFoundError` when there is none of that name.
  *
  * @example Raise the loopback of a container
- * ```ts ignore
+ * ```ts
  * import { setLinkUp } from "@denolink/denolink";
  *
  * await setLinkUp("lo", { netns: { pid: 4242 } });

@@ -15,7 +15,7 @@ import { absentIsFalse, findLink, getLink } from "./links.ts";
  * `ExistsError` when there is a default route of that family already.
  *
  * @example All IPv4 by one link
- * ```ts ignore
+ * ```ts
  * import { addDefaultRouteViaDevice } from "@denolink/denolink";
  *
  * await addDefaultRouteViaDevice("eth0", "inet");
@@ -44,7 +44,7 @@ export async function addDefaultRouteViaDevice(
  * default route of that family already, `NetlinkError` with `ENETUNREACH` when no link reaches the gateway.
  *
  * @example The usual way out
- * ```ts ignore
+ * ```ts
  * import { addDefaultRouteViaGateway } from "@denolink/denolink";
  *
  * await addDefaultRouteViaGateway("10.0.0.1");
@@ -76,7 +76,7 @@ export interface DeviceRouteOptions extends NetnsOptions {
  * when there is no such link.
  *
  * @example Reach one host by one link
- * ```ts ignore
+ * ```ts
  * import { replaceRouteViaDevice } from "@denolink/denolink";
  *
  * await replaceRouteViaDevice("10.0.0.2/32", "vh0");
@@ -106,7 +106,7 @@ export async function replaceRouteViaDevice(
  * Deletes a route by a link, whatever its source; false when there is no such route or link.
  *
  * @example Undo the above
- * ```ts ignore
+ * ```ts
  * import { deleteRouteViaDevice } from "@denolink/denolink";
  *
  * console.log(await deleteRouteViaDevice("10.0.0.2/32", "vh0"));

@@ -32,7 +32,7 @@ export type Bound<Requests> = {
  * away while the connection is open.
  *
  * @example The links that are up
- * ```ts ignore
+ * ```ts
  * import { Rtnl } from "@denolink/denolink";
  *
  * using rtnl = Rtnl.open();
