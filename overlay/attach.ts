@@ -17,6 +17,7 @@ import {
 import { type Address, address } from "../rtnl/address.ts";
 import { type Link, link, SKIP_STATS } from "../rtnl/link.ts";
 import type { Request } from "../rtnl/request.ts";
+import type { Results } from "../rtnl/connection.ts";
 import { netconf } from "../rtnl/netconf.ts";
 import { type Route, route } from "../rtnl/route.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
@@ -317,14 +318,14 @@ async function restoreLoopback(
 }
 
 /** Sends all, and throws the first error. */
-async function all<Answers extends unknown[]>(
+async function all<const Requests extends readonly Request<unknown>[]>(
   rtnl: Rtnl,
-  requests: readonly [...{ [I in keyof Answers]: Request<Answers[I]> }],
-): Promise<Answers> {
-  const results = await rtnl.batch<Answers>(requests);
-  const error = results.find((result) => result instanceof NetlinkError);
+  requests: Requests,
+): Promise<{ [I in keyof Requests]: Exclude<Results<Requests>[I], NetlinkError> }> {
+  const results: unknown = await rtnl.batch(requests);
+  const error = (results as unknown[]).find((result) => result instanceof NetlinkError);
   if (error !== undefined) throw error;
-  return results as Answers;
+  return results as { [I in keyof Requests]: Exclude<Results<Requests>[I], NetlinkError> };
 }
 
 /** A process that has ended, or whose number is another's by now, was attached for nothing. */

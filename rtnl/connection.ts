@@ -8,7 +8,7 @@ import { errnoOf } from "../ffi/errno.ts";
 import { check, InputError, kernelError, NetlinkError } from "../ffi/errors.ts";
 import { NetlinkSocket } from "../ffi/netlink_socket.ts";
 import { Buffer, input } from "./codec/buffer.ts";
-import { messageCodec } from "./codec/compile.ts";
+import { untypedCodec } from "./codec/compile.ts";
 import type { Input } from "./codec/shape.ts";
 import { readError } from "./extended_ack.ts";
 import { type Frame, frame, frames, type Request } from "./request.ts";
@@ -52,6 +52,12 @@ export interface BatchOptions {
    */
   stopOnError?: boolean;
 }
+
+/** What a batch resolves to: for each request its answer, or the error in its place. */
+export type Results<Requests> = {
+  -readonly [I in keyof Requests]: Requests[I] extends Request<infer Answer> ? Answer | NetlinkError
+    : never;
+};
 
 /** The table changed while the kernel was listing it, more often than was worth trying again. */
 export class InterruptedDumpError extends NetlinkError {
@@ -108,29 +114,29 @@ export class Connection implements Disposable {
   }
 
   /** Sends many requests in as few `sendmsg` calls as fit; a result or an error for each, in order. */
-  async batch<Answers extends unknown[]>(
-    requests: readonly [...{ [I in keyof Answers]: Request<Answers[I]> }],
+  async batch<const Requests extends readonly Request<unknown>[]>(
+    requests: Requests,
     { stopOnError = false }: BatchOptions = {},
-  ): Promise<{ [I in keyof Answers]: Answers[I] | NetlinkError }> {
+  ): Promise<Results<Requests>> {
     const results: unknown[] = [];
     for (const group of groups(requests, stopOnError ? 1 : BATCH_REQUESTS)) {
       results.push(...await this.#carryOut(group));
       if (stopOnError && results.at(-1) instanceof NetlinkError) break;
     }
-    return results as { [I in keyof Answers]: Answers[I] | NetlinkError };
+    return results as Results<Requests>;
   }
 
   /** The same on this thread. */
-  batchSync<Answers extends unknown[]>(
-    requests: readonly [...{ [I in keyof Answers]: Request<Answers[I]> }],
+  batchSync<const Requests extends readonly Request<unknown>[]>(
+    requests: Requests,
     { stopOnError = false }: BatchOptions = {},
-  ): { [I in keyof Answers]: Answers[I] | NetlinkError } {
+  ): Results<Requests> {
     const results: unknown[] = [];
     for (const group of groups(requests, stopOnError ? 1 : BATCH_REQUESTS)) {
       results.push(...this.#carryOutSync(group));
       if (stopOnError && results.at(-1) instanceof NetlinkError) break;
     }
-    return results as { [I in keyof Answers]: Answers[I] | NetlinkError };
+    return results as Results<Requests>;
   }
 
   /** Closes the socket, after what is under way; again is no error. */
@@ -272,7 +278,7 @@ function accept(
     pending.done = true;
     return;
   }
-  const message = messageCodec(request.shape).read(datagram, start, end);
+  const message = untypedCodec(request.shape).read(datagram, start, end);
   if (message === undefined) {
     pending.error = kernelError(request.operation, errnoOf("EBADMSG"));
   } else pending.messages.push(message);

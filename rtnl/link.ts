@@ -4,7 +4,8 @@
  * @module
  */
 
-import { bool, bytes, mac, padding, s32, text, u16, u32, u64, u8 } from "./codec/scalars.ts";
+import { AF_SPEC } from "./af_spec.ts";
+import { be16, bool, bytes, mac, padding, s32, text, u16, u32, u64, u8 } from "./codec/scalars.ts";
 import type { Message, MessageShape, Table } from "./codec/shape.ts";
 import { LINK_KINDS, PORT_KINDS } from "./kinds/mod.ts";
 import { FAMILY } from "./names.ts";
@@ -39,6 +40,8 @@ const FLAGS = {
 export const LINK_INFO = {
   kind: ["IFLA_INFO_KIND", 1, text],
   data: ["IFLA_INFO_DATA", 2, { by: "kind", of: LINK_KINDS }],
+  /** Counters that the kind adds. */
+  statistics: ["IFLA_INFO_XSTATS", 3, bytes],
   /** The kind of the master whose port it is. */
   slaveKind: ["IFLA_INFO_SLAVE_KIND", 4, text],
   slaveData: ["IFLA_INFO_SLAVE_DATA", 5, { by: "slaveKind", of: PORT_KINDS }],
@@ -75,6 +78,113 @@ export const LINK_STATS = {
   },
 } as const;
 
+/** struct rtnl_link_stats: the same in 32 bits, which overflow. */
+const LINK_STATS_32 = {
+  struct: {
+    rxPackets: u32,
+    txPackets: u32,
+    rxBytes: u32,
+    txBytes: u32,
+    rxErrors: u32,
+    txErrors: u32,
+    rxDropped: u32,
+    txDropped: u32,
+    multicast: u32,
+    collisions: u32,
+    rxLengthErrors: u32,
+    rxOverErrors: u32,
+    rxCrcErrors: u32,
+    rxFrameErrors: u32,
+    rxFifoErrors: u32,
+    rxMissedErrors: u32,
+    txAbortedErrors: u32,
+    txCarrierErrors: u32,
+    txFifoErrors: u32,
+    txHeartbeatErrors: u32,
+    txWindowErrors: u32,
+    rxCompressed: u32,
+    txCompressed: u32,
+    rxNohandler: u32,
+  },
+} as const;
+
+/** struct rtnl_link_ifmap: where old hardware is. */
+const MAP = {
+  struct: {
+    memoryStart: u64,
+    memoryEnd: u64,
+    baseAddress: u64,
+    irq: u16,
+    dma: u8,
+    port: u8,
+    padding: u32,
+  },
+} as const;
+
+/** IFLA_XDP: the programs that see each packet first. */
+export const XDP = {
+  /** A program to attach; -1 detaches. */
+  fd: ["IFLA_XDP_FD", 1, s32],
+  attached: ["IFLA_XDP_ATTACHED", 2, {
+    oneOf: u8,
+    names: { none: 0, driver: 1, generic: 2, hardware: 3, multiple: 4 },
+  }],
+  flags: ["IFLA_XDP_FLAGS", 3, {
+    flags: u32,
+    names: { updateIfNoExist: 1, generic: 2, driver: 4, hardware: 8, replace: 16 },
+  }],
+  programId: ["IFLA_XDP_PROG_ID", 4, u32],
+  driverProgramId: ["IFLA_XDP_DRV_PROG_ID", 5, u32],
+  genericProgramId: ["IFLA_XDP_SKB_PROG_ID", 6, u32],
+  hardwareProgramId: ["IFLA_XDP_HW_PROG_ID", 7, u32],
+  /** The program that is to be replaced. */
+  expectedFd: ["IFLA_XDP_EXPECTED_FD", 8, s32],
+} as const satisfies Table;
+
+const VF_SETTING = { struct: { vf: u32, setting: u32 } } as const;
+const VF_VLAN = { vf: u32, vlan: u32, qos: u32 } as const;
+
+/** IFLA_VF_INFO: one virtual function of a network card. */
+export const VIRTUAL_FUNCTION = {
+  mac: ["IFLA_VF_MAC", 1, { struct: { vf: u32, mac: { arrayOf: u8, count: 32 } } }],
+  vlan: ["IFLA_VF_VLAN", 2, { struct: VF_VLAN }],
+  txRate: ["IFLA_VF_TX_RATE", 3, { struct: { vf: u32, rate: u32 } }],
+  spoofCheck: ["IFLA_VF_SPOOFCHK", 4, VF_SETTING],
+  linkState: ["IFLA_VF_LINK_STATE", 5, VF_SETTING],
+  /** Mbit/s. */
+  rate: ["IFLA_VF_RATE", 6, { struct: { vf: u32, least: u32, most: u32 } }],
+  rssQuery: ["IFLA_VF_RSS_QUERY_EN", 7, VF_SETTING],
+  stats: ["IFLA_VF_STATS", 8, {
+    rxPackets: ["IFLA_VF_STATS_RX_PACKETS", 0, u64],
+    txPackets: ["IFLA_VF_STATS_TX_PACKETS", 1, u64],
+    rxBytes: ["IFLA_VF_STATS_RX_BYTES", 2, u64],
+    txBytes: ["IFLA_VF_STATS_TX_BYTES", 3, u64],
+    broadcast: ["IFLA_VF_STATS_BROADCAST", 4, u64],
+    multicast: ["IFLA_VF_STATS_MULTICAST", 5, u64],
+    rxDropped: ["IFLA_VF_STATS_RX_DROPPED", 7, u64],
+    txDropped: ["IFLA_VF_STATS_TX_DROPPED", 8, u64],
+  }],
+  trust: ["IFLA_VF_TRUST", 9, VF_SETTING],
+  nodeGuid: ["IFLA_VF_IB_NODE_GUID", 10, bytes],
+  portGuid: ["IFLA_VF_IB_PORT_GUID", 11, bytes],
+  vlans: ["IFLA_VF_VLAN_LIST", 12, {
+    listOf: { struct: { ...VF_VLAN, protocol: be16, padding: u16 } },
+    number: 1,
+  }],
+  broadcast: ["IFLA_VF_BROADCAST", 13, { arrayOf: u8, count: 32 }],
+} as const satisfies Table;
+
+/** IFLA_PORT_SELF, IFLA_VF_PORT: the profile of a switch's port (IEEE 802.1Qbg). */
+export const PORT_PROFILE = {
+  vf: ["IFLA_PORT_VF", 1, u32],
+  profile: ["IFLA_PORT_PROFILE", 2, text],
+  vsiType: ["IFLA_PORT_VSI_TYPE", 3, bytes],
+  instanceUuid: ["IFLA_PORT_INSTANCE_UUID", 4, bytes],
+  hostUuid: ["IFLA_PORT_HOST_UUID", 5, bytes],
+  request: ["IFLA_PORT_REQUEST", 6, u8],
+  response: ["IFLA_PORT_RESPONSE", 7, u16],
+} as const satisfies Table;
+
 /** RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK: struct ifinfomsg and the IFLA_* attributes. */
 export const LINK = {
   header: {
@@ -99,10 +209,12 @@ export const LINK = {
     /** The index of the link below, for a veth the peer's index in `linkNetnsId`. */
     link: ["IFLA_LINK", 5, s32],
     qdisc: ["IFLA_QDISC", 6, text],
+    /** The counters in 32 bits; `stats` has them whole. */
+    stats32: ["IFLA_STATS", 7, LINK_STATS_32],
     /** The index of the bridge, bond or VRF it belongs to; 0 takes it out. */
     master: ["IFLA_MASTER", 10, u32],
     txQueueLength: ["IFLA_TXQLEN", 13, u32],
-    map: ["IFLA_MAP", 14, bytes],
+    map: ["IFLA_MAP", 14, MAP],
     operState: ["IFLA_OPERSTATE", 16, {
       oneOf: u8,
       names: {
@@ -115,15 +227,19 @@ export const LINK = {
         up: 6,
       },
     }],
-    linkMode: ["IFLA_LINKMODE", 17, u8],
+    linkMode: ["IFLA_LINKMODE", 17, { oneOf: u8, names: { default: 0, dormant: 1, testing: 2 } }],
     linkInfo: ["IFLA_LINKINFO", 18, LINK_INFO],
     /** A process whose namespace the link shall be in. */
     netnsPid: ["IFLA_NET_NS_PID", 19, u32],
     /** A text of up to 255 bytes that the kernel keeps for the user; not taken at creation. */
     alias: ["IFLA_IFALIAS", 20, text],
     vfCount: ["IFLA_NUM_VF", 21, u32],
+    virtualFunctions: ["IFLA_VFINFO_LIST", 22, { listOf: VIRTUAL_FUNCTION, number: 1 }],
     stats: ["IFLA_STATS64", 23, LINK_STATS],
-    afSpec: ["IFLA_AF_SPEC", 26, bytes],
+    vfPorts: ["IFLA_VF_PORTS", 24, { listOf: PORT_PROFILE, number: 1 }],
+    portProfile: ["IFLA_PORT_SELF", 25, PORT_PROFILE],
+    /** What IPv4, IPv6 and other families add. */
+    afSpec: ["IFLA_AF_SPEC", 26, AF_SPEC],
     /** A number for acting on many links at once; 0 is the default group. */
     group: ["IFLA_GROUP", 27, u32],
     /** A descriptor of the namespace the link shall be in. */
@@ -142,7 +258,20 @@ export const LINK = {
     protoDown: ["IFLA_PROTO_DOWN", 39, bool],
     gsoMaxSegments: ["IFLA_GSO_MAX_SEGS", 40, u32],
     gsoMaxSize: ["IFLA_GSO_MAX_SIZE", 41, u32],
-    event: ["IFLA_EVENT", 44, u32],
+    xdp: ["IFLA_XDP", 43, XDP],
+    /** Why the kernel told of the link. */
+    event: ["IFLA_EVENT", 44, {
+      oneOf: u32,
+      names: {
+        none: 0,
+        reboot: 1,
+        features: 2,
+        bondingFailover: 3,
+        notifyPeers: 4,
+        igmpResend: 5,
+        bondingOptions: 6,
+      },
+    }],
     newNetnsId: ["IFLA_NEW_NETNSID", 45, s32],
     /** The namespace to answer for, as this namespace counts them. */
     targetNetnsId: ["IFLA_TARGET_NETNSID", 46, s32],
@@ -155,13 +284,25 @@ export const LINK = {
     altNames: ["IFLA_PROP_LIST", 52, { listOf: text, number: 53 }],
     altName: ["IFLA_ALT_IFNAME", 53, text],
     permanentAddress: ["IFLA_PERM_ADDRESS", 54, mac],
-    protoDownReason: ["IFLA_PROTO_DOWN_REASON", 55, bytes],
+    protoDownReason: ["IFLA_PROTO_DOWN_REASON", 55, {
+      mask: ["IFLA_PROTO_DOWN_REASON_MASK", 1, u32],
+      value: ["IFLA_PROTO_DOWN_REASON_VALUE", 2, u32],
+    }],
     parentDevice: ["IFLA_PARENT_DEV_NAME", 56, text],
     parentBus: ["IFLA_PARENT_DEV_BUS_NAME", 57, text],
     groMaxSize: ["IFLA_GRO_MAX_SIZE", 58, u32],
     tsoMaxSize: ["IFLA_TSO_MAX_SIZE", 59, u32],
     tsoMaxSegments: ["IFLA_TSO_MAX_SEGS", 60, u32],
     allMulticast: ["IFLA_ALLMULTI", 61, u32],
+    devlinkPort: ["IFLA_DEVLINK_PORT", 62, bytes],
+    gsoIpv4MaxSize: ["IFLA_GSO_IPV4_MAX_SIZE", 63, u32],
+    groIpv4MaxSize: ["IFLA_GRO_IPV4_MAX_SIZE", 64, u32],
+    dpllPin: ["IFLA_DPLL_PIN", 65, bytes],
+    maxPacingOffloadHorizon: ["IFLA_MAX_PACING_OFFLOAD_HORIZON", 66, u64],
+    /** The link can't change its namespace. */
+    netnsImmutable: ["IFLA_NETNS_IMMUTABLE", 67, bool],
+    headroom: ["IFLA_HEADROOM", 68, u16],
+    tailroom: ["IFLA_TAILROOM", 69, u16],
   },
 } as const satisfies MessageShape;
 

@@ -34,6 +34,7 @@ export {
   type BatchOptions,
   Connection,
   InterruptedDumpError,
+  type Results,
   type Transport,
 } from "./connection.ts";
 export { LINK, type Link, link, type LinkMessage, LinkRequests, type LinkSpec } from "./link.ts";

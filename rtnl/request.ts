@@ -7,8 +7,8 @@
 
 import { InputError } from "../ffi/errors.ts";
 import { Buffer } from "./codec/buffer.ts";
-import { messageCodec } from "./codec/compile.ts";
-import { type Input, type Message, type MessageShape, ValueError } from "./codec/shape.ts";
+import { untypedCodec } from "./codec/compile.ts";
+import { type Input, type MessageShape, ValueError } from "./codec/shape.ts";
 
 /** Size of struct nlmsghdr (linux/netlink.h): u32 length, u16 type, u16 flags, u32 sequence, u32 port. */
 export const HEADER = 16;
@@ -44,25 +44,25 @@ export interface Request<Answer> {
 }
 
 /** Builds a request; values that don't fit their rows are refused here, before any kernel sees them. */
-export function request<M extends MessageShape, Answer>(
-  spec: Pick<Request<Answer>, "operation" | "type" | "form" | "read"> & {
+export function request<Answer>(
+  spec: Pick<Request<Answer>, "operation" | "type" | "form" | "read" | "shape"> & {
     flags?: number;
-    shape: M;
-    values: Message<M>;
+    /** A message of this shape. */
+    values: object;
   },
 ): Request<Answer> {
   const { values, flags = 0, ...rest } = spec;
   return { ...rest, flags, body: encode(spec.operation, spec.shape, values) };
 }
 
-function encode<M extends MessageShape>(
+function encode(
   operation: string,
-  shape: M,
-  values: Message<M>,
+  shape: MessageShape,
+  values: unknown,
 ): Uint8Array<ArrayBuffer> {
   const output = new Buffer();
   try {
-    messageCodec(shape).write(output, values);
+    untypedCodec(shape).write(output, values);
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
     throw new InputError(

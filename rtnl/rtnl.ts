@@ -7,7 +7,7 @@
 import type { NetlinkError } from "../ffi/errors.ts";
 import { netconf, type NetconfRequests } from "./netconf.ts";
 import { address, type AddressRequests } from "./address.ts";
-import { type BatchOptions, Connection } from "./connection.ts";
+import { type BatchOptions, Connection, type Results } from "./connection.ts";
 import { link, type LinkRequests } from "./link.ts";
 import type { Request } from "./request.ts";
 import { route, type RouteRequests } from "./route.ts";
@@ -77,10 +77,10 @@ export class Rtnl implements Disposable {
   }
 
   /** Sends many requests in as few system calls as fit; a result or an error for each, in order. */
-  batch<Answers extends unknown[]>(
-    requests: readonly [...{ [I in keyof Answers]: Request<Answers[I]> }],
+  batch<const Requests extends readonly Request<unknown>[]>(
+    requests: Requests,
     options?: BatchOptions,
-  ): Promise<{ [I in keyof Answers]: Answers[I] | NetlinkError }> {
+  ): Promise<Results<Requests>> {
     return this.#connection.batch(requests, options);
   }
 

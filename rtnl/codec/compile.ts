@@ -6,9 +6,11 @@
 
 import { show } from "./scalars.ts";
 import {
+  type ArrayShape,
   type Attributes,
   type Codec,
   type DependentShape,
+  type EitherShape,
   type Fields,
   type FlagsShape,
   type Input,
@@ -17,6 +19,8 @@ import {
   type MessageShape,
   type OneOfShape,
   type Output,
+  type RecordsShape,
+  type RepeatedShape,
   type Shape,
   type Table,
   type UnknownAttribute,
@@ -38,6 +42,11 @@ const compiled = new WeakMap<MessageShape, AnyCodec>();
 export function messageCodec<M extends MessageShape>(
   shape: M,
 ): Codec<Message<M>> {
+  return untypedCodec(shape) as Codec<Message<M>>;
+}
+
+/** The same, where the shape is known at run time only. */
+export function untypedCodec(shape: MessageShape): Codec<unknown> {
   let codec = compiled.get(shape);
   if (codec === undefined) compiled.set(shape, codec = message(shape));
   return codec;
@@ -59,6 +68,8 @@ function compile(shape: Shape, root: () => AnyCodec): AnyCodec {
   if (is<OneOfShape>(shape, "oneOf")) return oneOf(shape);
   if (is<{ struct: Fields }>(shape, "struct")) return struct(shape.struct);
   if (is<ListShape>(shape, "listOf")) return list(shape, root);
+  if (is<ArrayShape>(shape, "arrayOf")) return array(shape);
+  if (is<RecordsShape>(shape, "records")) return records(shape);
   if (is<MessageShape>(shape, "header")) return message(shape);
   if (is<{ itself: true }>(shape, "itself")) return itself(root);
   return new TableCodec(shape as Table, root);
@@ -70,7 +81,8 @@ function isCodec(shape: Shape): shape is AnyCodec {
 
 // The rows of a table are arrays, the marks of the other shapes are not.
 function is<S>(shape: Shape, mark: keyof S & string): shape is Shape & S {
-  return mark in shape && !Array.isArray((shape as unknown as Values)[mark]);
+  const value = (shape as unknown as Values)[mark];
+  return value !== undefined && !Array.isArray(value);
 }
 
 function itself(root: () => AnyCodec): AnyCodec {
@@ -162,8 +174,8 @@ function struct(
   let size = 0;
   const members = Object.entries(fields).map(([key, shape]) => {
     const codec = compile(shape, unreachable);
-    const member = { key, codec, at: size, size: codec.size! };
-    size += member.size;
+    const member = { key, codec, at: size, size: codec.size };
+    size += codec.size ?? 0;
     return member;
   });
   const codec = {
@@ -181,8 +193,10 @@ function struct(
     },
     readStruct(input: Input, start: number, end: number, into: Values) {
       for (const { key, codec, at, size } of members) {
-        if (start + at + size > end) return;
-        const value = codec.read(input, start + at, start + at + size);
+        // A list without a count, the last field, takes the rest.
+        const stop = size === undefined ? end : start + at + size;
+        if (stop > end) return;
+        const value = codec.read(input, start + at, stop);
         if (value !== undefined) into[key] = value;
       }
     },
@@ -190,7 +204,7 @@ function struct(
       inside((at) => {
         for (const { key, codec, size } of members) {
           at.key = key;
-          if (value[key] === undefined) output.reserve(size);
+          if (value[key] === undefined) output.reserve(size ?? 0);
           else codec.write(output, value[key]);
         }
       });
@@ -199,12 +213,15 @@ function struct(
   return codec;
 }
 
-function list({ listOf, number }: ListShape, root: () => AnyCodec): AnyCodec {
+function list({ listOf, number, counting }: ListShape, root: () => AnyCodec): AnyCodec {
   const entry = compile(listOf, root);
+  const numberOf = (index: number) => number + (counting ? index : 0);
+  const nested = nestedFlag(listOf);
   return {
     read(input, start, end) {
       const values: unknown[] = [];
-      const whole = walk(input, start, end, (_type, from, to) => {
+      const whole = walk(input, start, end, (type, from, to) => {
+        if ((type & NLA_TYPE_MASK) !== numberOf(values.length)) return false;
         const value = entry.read(input, from, to);
         if (value === undefined) return false;
         values.push(value);
@@ -213,16 +230,10 @@ function list({ listOf, number }: ListShape, root: () => AnyCodec): AnyCodec {
       return whole ? values : undefined;
     },
     write(output, values: unknown[]) {
-      if (!Array.isArray(values)) {
-        throw new ValueError(`expected a list, got ${show(values)}`);
-      }
-      inside((at) => {
-        for (const [index, value] of values.entries()) {
-          at.key = String(index);
-          const start = output.reserve(NLA_HEADER);
-          entry.write(output, value);
-          close(output, start, number | nestedFlag(listOf));
-        }
+      each(values, (value, index) => {
+        const start = output.reserve(NLA_HEADER);
+        entry.write(output, value);
+        close(output, start, numberOf(index) | nested);
       });
     },
     locate(input, start, end, offset) {
@@ -243,11 +254,78 @@ function list({ listOf, number }: ListShape, root: () => AnyCodec): AnyCodec {
   };
 }
 
+function array({ arrayOf, count }: ArrayShape): AnyCodec {
+  const entry = compile(arrayOf, unreachable);
+  const size = entry.size!;
+  return {
+    ...(count === undefined ? {} : { size: size * count }),
+    read(input, start, end) {
+      if ((end - start) % size !== 0) return undefined;
+      const values: unknown[] = [];
+      for (let at = start; at < end; at += size) values.push(entry.read(input, at, at + size));
+      return values;
+    },
+    write(output, values: unknown[]) {
+      if (count !== undefined && values.length !== count) {
+        throw new ValueError(`expected a list of ${count} values, got ${show(values)}`);
+      }
+      each(values, (value) => entry.write(output, value));
+    },
+  };
+}
+
+function records({ records }: RecordsShape): AnyCodec {
+  const entry = message(records);
+  return {
+    read(input, start, end) {
+      const values: unknown[] = [];
+      for (let at = start; at < end;) {
+        const length = end - at < 2 ? 0 : input.view.getUint16(at, true);
+        const value = at + length <= end ? entry.read(input, at, at + length) : undefined;
+        if (value === undefined) return undefined;
+        values.push(value);
+        at += align(length);
+      }
+      return values;
+    },
+    write(output, values: unknown[]) {
+      each(values, (value) => {
+        const start = output.length;
+        entry.write(output, value);
+        output.view.setUint16(start, output.length - start, true);
+      });
+    },
+  };
+}
+
+/** Writes the entries of a list; where one does not fit, its index goes into the path. */
+function each(values: unknown[], write: (value: unknown, index: number) => void): void {
+  if (!Array.isArray(values)) throw new ValueError(`expected a list, got ${show(values)}`);
+  inside((at) => {
+    for (const [index, value] of values.entries()) {
+      at.key = String(index);
+      write(value, index);
+    }
+  });
+}
+
 interface CompiledRow {
   key: string;
-  type: number;
-  codecFor(values: Values): AnyCodec | undefined;
+  number: number;
+  /** How it is read and written, which may depend on the values beside it. */
+  formFor(values: Values): Form | undefined;
+  /** It can be read only after the others. */
   dependent: boolean;
+  /** Each one that stands there is an entry of a list. */
+  repeated: boolean;
+  /** Its key is also a field of the header, which it replaces. */
+  inHeader: boolean;
+}
+
+/** A codec, and the flag bits that its attribute carries. */
+interface Form {
+  codec: AnyCodec;
+  flag: number;
 }
 
 /** Attributes as an object; what no row fits is kept under `unknown`. */
@@ -255,13 +333,14 @@ class TableCodec implements Codec<Values> {
   readonly #rows: CompiledRow[];
   readonly #byNumber: Map<number, CompiledRow>;
 
-  constructor(table: Table, root: () => AnyCodec) {
-    this.#rows = Object.entries(table).map(([key, [, number, shape]]) =>
-      compileRow(key, number, shape, root)
-    );
-    this.#byNumber = new Map(
-      this.#rows.map((row) => [row.type & NLA_TYPE_MASK, row]),
-    );
+  constructor(table: Table, root: () => AnyCodec, header: Fields = {}) {
+    this.#rows = Object.entries(table).map(([key, [, number, shape]]) => ({
+      ...compileRow(shape, root),
+      key,
+      number,
+      inHeader: key in header,
+    }));
+    this.#byNumber = new Map(this.#rows.map((row) => [row.number, row]));
   }
 
   read(input: Input, start: number, end: number): Values | undefined {
@@ -281,9 +360,11 @@ class TableCodec implements Codec<Values> {
     const keep = (type: number, from: number, to: number) =>
       unknown.push({ type, bytes: input.bytes.slice(from, to) });
     const read = (row: CompiledRow, type: number, from: number, to: number) => {
-      const value = row.codecFor(values)?.read(input, from, to);
+      const value = row.formFor(values)?.codec.read(input, from, to);
       if (value === undefined) keep(type, from, to);
-      else values[row.key] = value;
+      else if (row.repeated) append(values, row.key, value);
+      else if (values[row.key] === undefined || row.inHeader) values[row.key] = value;
+      else keep(type, from, to);
     };
     const whole = walk(input, start, end, (type, from, to) => {
       const row = this.#byNumber.get(type & NLA_TYPE_MASK);
@@ -306,11 +387,16 @@ class TableCodec implements Codec<Values> {
         const value = values[row.key];
         if (value === undefined) continue;
         at.key = row.key;
-        const codec = row.codecFor(values);
-        if (codec === undefined) throw new ValueError("nothing is known of it for this kind");
-        const start = output.reserve(NLA_HEADER);
-        codec.write(output, value);
-        close(output, start, row.type);
+        const form = row.formFor(values);
+        if (form === undefined) throw new ValueError("nothing is known of it for this kind");
+        if (form.codec.omits?.(value)) continue;
+        const write = (value: unknown) => {
+          const start = output.reserve(NLA_HEADER);
+          form.codec.write(output, value);
+          close(output, start, row.number | form.flag);
+        };
+        if (row.repeated) each(value as unknown[], write);
+        else write(value);
       }
       at.key = "unknown";
       for (const { type, bytes } of values.unknown as UnknownAttribute[] ?? []) {
@@ -379,7 +465,7 @@ class TableCodec implements Codec<Values> {
       const row = this.#byNumber.get(type & NLA_TYPE_MASK);
       path = [
         row?.key ?? String(type & NLA_TYPE_MASK),
-        ...inner(row?.codecFor(values), from, to),
+        ...inner(row?.formFor(values)?.codec, from, to),
       ];
       return false;
     });
@@ -388,41 +474,51 @@ class TableCodec implements Codec<Values> {
 }
 
 function compileRow(
-  key: string,
-  number: number,
   shape: Shape,
   root: () => AnyCodec,
-): CompiledRow {
-  if (!is<DependentShape>(shape, "by")) {
-    const codec = compile(shape, root);
+): Pick<CompiledRow, "formFor" | "dependent" | "repeated"> {
+  if (is<RepeatedShape>(shape, "repeated")) {
+    return { ...compileRow(shape.repeated, root), repeated: true };
+  }
+  const formOf = (shape: Shape): Form => ({
+    codec: compile(shape, root),
+    flag: nestedFlag(shape),
+  });
+  const formsOf = (shapes: { readonly [value: string]: Shape }) =>
+    new Map(Object.entries(shapes).map(([value, shape]) => [value, formOf(shape)]));
+  if (is<EitherShape>(shape, "either")) {
+    const { either, when, otherwise } = shape;
+    const forms = formsOf(when);
+    const other = otherwise === undefined ? undefined : formOf(otherwise);
     return {
-      key,
-      type: number | nestedFlag(shape),
-      codecFor: () => codec,
-      dependent: false,
+      formFor: (values) => forms.get(String(values[either])) ?? other,
+      dependent: true,
+      repeated: false,
     };
   }
-  const { by, of } = shape as unknown as DependentShape;
-  const codecs = new Map(
-    Object.entries(of).map(([value, shape]) => [value, compile(shape, root)]),
-  );
-  return {
-    key,
-    type: number | NLA_F_NESTED,
-    codecFor: (values) => codecs.get(String(values[by])),
-    dependent: true,
-  };
+  if (is<DependentShape>(shape, "by")) {
+    const { by, of } = shape;
+    const forms = formsOf(of);
+    return {
+      formFor: (values) => forms.get(String(values[by])),
+      dependent: true,
+      repeated: false,
+    };
+  }
+  const form = formOf(shape);
+  return { formFor: () => form, dependent: false, repeated: false };
 }
 
+const NOT_NESTED = ["flags", "oneOf", "struct", "header", "itself", "arrayOf", "records"];
+
 function nestedFlag(shape: Shape): number {
-  const nested = !isCodec(shape) &&
-    !["flags", "oneOf", "struct", "header", "itself"].some((mark) => is(shape, mark as never));
+  const nested = !isCodec(shape) && !NOT_NESTED.some((mark) => is(shape, mark as never));
   return nested ? NLA_F_NESTED : 0;
 }
 
 function message({ header, attributes }: MessageShape): AnyCodec {
   const head = struct(header);
-  const body: TableCodec = new TableCodec(attributes, () => codec);
+  const body: TableCodec = new TableCodec(attributes, () => codec, header);
   const codec: AnyCodec = {
     read(input, start, end) {
       const value: Values = {};
@@ -464,6 +560,12 @@ function walk(
     at += align(length);
   }
   return at >= end;
+}
+
+function append(values: Values, key: string, value: unknown): void {
+  const list = values[key] as unknown[] | undefined;
+  if (list === undefined) values[key] = [value];
+  else list.push(value);
 }
 
 /** Ends the attribute that starts there: its length, its type, and zeros up to the next one. */

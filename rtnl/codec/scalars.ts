@@ -80,22 +80,62 @@ export const s32: Codec<number> = integer(
   (v, at, n) => v.setInt32(at, n, true),
 );
 
+/** Signed, 8 bits. */
+export const s8: Codec<number> = integer(
+  1,
+  -0x80,
+  0x7f,
+  true,
+  (v, at) => v.getInt8(at),
+  (v, at, n) => v.setInt8(at, n),
+);
+/** Signed, 16 bits. */
+export const s16: Codec<number> = integer(
+  2,
+  -0x8000,
+  0x7fff,
+  true,
+  (v, at) => v.getInt16(at, true),
+  (v, at, n) => v.setInt16(at, n, true),
+);
+
 /** Unsigned, 64 bits. */
-export const u64: Codec<bigint> = {
-  size: 8,
-  read: ({ view }, start, end) => end - start === 8 ? view.getBigUint64(start, true) : undefined,
-  write(output, value) {
-    if (
-      typeof value !== "bigint" || value < 0n || value > 0xffffffffffffffffn
-    ) {
-      throw new ValueError(
-        `expected a bigint from 0 to 2^64-1, got ${show(value)}`,
-      );
-    }
-    const at = output.reserve(8);
-    output.view.setBigUint64(at, value, true);
-  },
-};
+export const u64: Codec<bigint> = long(
+  "0 to 2^64-1",
+  (v, at) => v.getBigUint64(at, true),
+  (v, at, n) => v.setBigUint64(at, n, true),
+);
+/** Signed, 64 bits. */
+export const s64: Codec<bigint> = long(
+  "-2^63 to 2^63-1",
+  (v, at) => v.getBigInt64(at, true),
+  (v, at, n) => v.setBigInt64(at, n, true),
+);
+/** Unsigned, 64 bits, in network byte order. */
+export const be64: Codec<bigint> = long(
+  "0 to 2^64-1",
+  (v, at) => v.getBigUint64(at),
+  (v, at, n) => v.setBigUint64(at, n),
+);
+
+function long(
+  range: string,
+  get: (view: DataView, at: number) => bigint,
+  set: (view: DataView, at: number, value: bigint) => void,
+): Codec<bigint> {
+  return {
+    size: 8,
+    read: ({ view }, start, end) => end - start === 8 ? get(view, start) : undefined,
+    write(output, value) {
+      const at = output.reserve(8);
+      if (typeof value === "bigint") set(output.view, at, value);
+      // What does not fit is cut off, so it does not come back.
+      if (typeof value !== "bigint" || get(output.view, at) !== value) {
+        throw new ValueError(`expected a bigint from ${range}, got ${show(value)}`);
+      }
+    },
+  };
+}
 
 /** A header's byte for a number that stands whole in an attribute of the same name: 0 when it doesn't fit. */
 export const lowByte: Codec<number> = lowByteOr(0);
@@ -125,19 +165,30 @@ export const bool: Codec<boolean> = {
   },
 };
 
-/** An attribute that says true by being there, with no payload. */
-export const presence: Codec<true> = {
+/** An attribute that says true by being there, with no payload; false is not sent. */
+export const presence: Codec<boolean> = {
   read: (_input, start, end) => start === end ? true : undefined,
-  write() {},
+  write(_output, value) {
+    if (typeof value !== "boolean") {
+      throw new ValueError(`expected a boolean, got ${show(value)}`);
+    }
+  },
+  omits: (value) => value === false,
 };
 
-/** Text, with the NUL that ends it. */
+/** The same on the way out; the kernel answers with a byte. */
+export const flag: Codec<boolean> = {
+  ...presence,
+  read: (input, start, end) => start === end ? true : bool.read(input, start, end),
+};
+
+/** Text, with the NUL that ends it; some programs leave that out. */
 export const text: Codec<string> = {
   read({ bytes }, start, end) {
     const stop = end > start && bytes[end - 1] === 0 ? end - 1 : end;
     const value = decoder.decode(bytes.subarray(start, stop));
     // What would not come out again as it came is better kept as bytes.
-    return stop < end && !/[\0\ufffd]/.test(value) ? value : undefined;
+    return end > start && !/[\0\ufffd]/.test(value) ? value : undefined;
   },
   write(output, value) {
     if (typeof value !== "string" || value.includes("\0")) {
@@ -198,6 +249,51 @@ export const ip: Codec<string> = {
     append(output, parsed);
   },
 };
+
+/** struct rtvia (linux/rtnetlink.h): an address with its family before it. */
+export const via: Codec<string> = {
+  read(input, start, end) {
+    const family = end - start < 2 ? 0 : input.view.getUint16(start, true);
+    const size = family === AF_INET ? 4 : family === AF_INET6 ? 16 : -1;
+    return end - start - 2 === size ? ip.read(input, start + 2, end) : undefined;
+  },
+  write(output, value) {
+    const at = output.reserve(2);
+    ip.write(output, value);
+    output.view.setUint16(at, output.length - at === 6 ? AF_INET : AF_INET6, true);
+  },
+};
+const AF_INET = 2;
+const AF_INET6 = 10;
+
+/** A stack of MPLS labels (RFC 3032), outermost first, "100/200"; only the last has the bottom-of-stack bit. */
+export const labels: Codec<string> = {
+  read({ view }, start, end) {
+    const stack: number[] = [];
+    for (let at = start; at + 4 <= end; at += 4) {
+      const entry = view.getUint32(at);
+      // A traffic class or a time to live would not come out again.
+      if ((entry & 0xfff) !== (at + 4 === end ? BOTTOM_OF_STACK : 0)) return undefined;
+      stack.push(entry >>> 12);
+    }
+    return stack.length > 0 && (end - start) % 4 === 0 ? stack.join("/") : undefined;
+  },
+  write(output, value) {
+    if (typeof value !== "string" || !/^\d+(\/\d+)*$/.test(value)) {
+      throw new ValueError(`expected MPLS labels such as 100/200, got ${show(value)}`);
+    }
+    const stack = value.split("/").map(Number);
+    for (const [index, label] of stack.entries()) {
+      if (label > 0xfffff) {
+        throw new ValueError(`expected MPLS labels from 0 to 1048575, got ${show(value)}`);
+      }
+      const at = output.reserve(4);
+      const last = index === stack.length - 1;
+      output.view.setUint32(at, label * 4096 + (last ? BOTTOM_OF_STACK : 0));
+    }
+  },
+};
+const BOTTOM_OF_STACK = 0x100;
 
 /** A byte of a struct that carries nothing. */
 export const padding: Codec<undefined> = {

@@ -13,6 +13,8 @@ export interface Codec<Value> {
   read(input: Input, start: number, end: number): Value | undefined;
   /** Appends the payload; throws {@linkcode ValueError} for a value that it can't hold. */
   write(output: Output, value: Value): void;
+  /** Whether a value is said by leaving the attribute out. */
+  omits?(value: Value): boolean;
   /** The path of the attribute at this offset, inside this payload; `undefined` when there is none. */
   locate?(
     input: Input,
@@ -79,9 +81,9 @@ export interface Fields {
   readonly [key: string]: FieldShape;
 }
 
-/** What a field of a struct may be. */
+/** What a field of a struct may be; all of them have a fixed size. */
 // deno-lint-ignore no-explicit-any
-export type FieldShape = Codec<any> | FlagsShape | OneOfShape | StructShape;
+export type FieldShape = Codec<any> | FlagsShape | OneOfShape | StructShape | ArrayShape;
 
 /** A number whose bits have names. */
 export interface FlagsShape {
@@ -99,12 +101,44 @@ export interface OneOfShape {
   readonly names: { readonly [name: string]: number };
 }
 
-/** A nest whose attributes are the entries of a list; `number` is theirs on the way out. */
+/** A nest whose attributes are the entries of a list. */
 export interface ListShape {
   /** An entry's payload. */
   readonly listOf: Shape;
-  /** An entry's attribute number. */
+  /** The attribute number of each entry, or of the first where they count up. */
   readonly number: number;
+  /** Each entry's number is one more than the one before. */
+  readonly counting?: true;
+}
+
+/** Values of one fixed size, one behind the other. */
+export interface ArrayShape {
+  /** One value. */
+  readonly arrayOf: FieldShape;
+  /** How many there are; without it, as many as fit the payload. */
+  readonly count?: number;
+}
+
+/** Messages one behind the other, each starting with its own length (struct rtnexthop). */
+export interface RecordsShape {
+  /** One of them; the first 16 bits of its header are the length. */
+  readonly records: MessageShape;
+}
+
+/** An attribute that may stand there several times: its values are a list. */
+export interface RepeatedShape {
+  /** One of them. */
+  readonly repeated: Shape;
+}
+
+/** A payload whose form depends on another field or attribute of the same table, where the type need not. */
+export interface EitherShape {
+  /** The key of the other one. */
+  readonly either: string;
+  /** The payload for some of its values. */
+  readonly when: { readonly [value: string]: Shape };
+  /** The payload for all other values; without it, those keep their bytes. */
+  readonly otherwise?: Shape;
 }
 
 /** A payload that depends on the value of another attribute of the same table. */
@@ -137,6 +171,10 @@ export type Shape =
   | OneOfShape
   | StructShape
   | ListShape
+  | ArrayShape
+  | RecordsShape
+  | RepeatedShape
+  | EitherShape
   | DependentShape
   | MessageShape
   | ItselfShape
@@ -157,6 +195,12 @@ export type ValueOf<S, Root> = S extends Codec<infer Value> ? Value
   : S extends OneOfShape ? (keyof S["names"] & string) | number
   : S extends StructShape ? Struct<S["struct"]>
   : S extends ListShape ? ValueOf<S["listOf"], Root>[]
+  : S extends ArrayShape ? ValueOf<S["arrayOf"], never>[]
+  : S extends RecordsShape ? Message<S["records"]>[]
+  : S extends RepeatedShape ? ValueOf<S["repeated"], Root>[]
+  : S extends EitherShape ?
+      | ValueOf<S["when"][keyof S["when"]], Root>
+      | (S extends { otherwise: infer O } ? ValueOf<O, Root> : never)
   : S extends MessageShape ? Message<S>
   : S extends Table ? Attributes<S, Root>
   : never;

@@ -4,8 +4,49 @@
  * @module
  */
 
-import { be16, bool, bytes, mac, presence, u16, u32, u64, u8 } from "../codec/scalars.ts";
-import type { Table } from "../codec/shape.ts";
+import { be16, bool, ip, mac, presence, u16, u32, u64, u8 } from "../codec/scalars.ts";
+import { type Codec, type Table, ValueError } from "../codec/shape.ts";
+
+/** struct ifla_bridge_id: a priority and an address, as text. */
+const bridgeId: Codec<string> = {
+  read(input, start, end) {
+    if (end - start !== 8) return undefined;
+    const priority = input.view.getUint16(start).toString(16).padStart(4, "0");
+    return `${priority}.${mac.read(input, start + 2, end)}`;
+  },
+  write(output, value) {
+    const parts = typeof value === "string" ? /^([0-9a-f]{4})\.(.{17})$/i.exec(value) : null;
+    if (parts === null) {
+      throw new ValueError(
+        `expected a bridge id such as 8000.02:00:5e:00:53:01, got ${JSON.stringify(value)}`,
+      );
+    }
+    be16.write(output, parseInt(parts[1]!, 16));
+    mac.write(output, parts[2]!);
+  },
+};
+
+/** enum br_boolopt_id of linux/if_bridge.h, as bits. */
+const BOOLEAN_OPTIONS = {
+  flags: u32,
+  names: {
+    noLinkLocalLearn: 1,
+    multicastVlanSnooping: 2,
+    mstEnable: 4,
+    mdbOffloadFailNotification: 8,
+    fdbLocalVlan0: 0x10,
+  },
+} as const;
+
+/** Who asks for multicast members on this network, and for how long that still holds. */
+const QUERIER = {
+  address: ["BRIDGE_QUERIER_IP_ADDRESS", 1, ip],
+  port: ["BRIDGE_QUERIER_IP_PORT", 2, u32],
+  otherTimer: ["BRIDGE_QUERIER_IP_OTHER_TIMER", 3, u64],
+  address6: ["BRIDGE_QUERIER_IPV6_ADDRESS", 5, ip],
+  port6: ["BRIDGE_QUERIER_IPV6_PORT", 6, u32],
+  otherTimer6: ["BRIDGE_QUERIER_IPV6_OTHER_TIMER", 7, u64],
+} as const satisfies Table;
 
 /** What IFLA_INFO_DATA holds for a bridge. Times are in hundredths of a second (USER_HZ). */
 export const BRIDGE = {
@@ -17,10 +58,14 @@ export const BRIDGE = {
   stpState: ["IFLA_BR_STP_STATE", 5, u32],
   priority: ["IFLA_BR_PRIORITY", 6, u16],
   vlanFiltering: ["IFLA_BR_VLAN_FILTERING", 7, bool],
-  vlanProtocol: ["IFLA_BR_VLAN_PROTOCOL", 8, be16],
+  vlanProtocol: ["IFLA_BR_VLAN_PROTOCOL", 8, {
+    oneOf: be16,
+    names: { "802.1Q": 0x8100, "802.1ad": 0x88a8 },
+  }],
   groupForwardMask: ["IFLA_BR_GROUP_FWD_MASK", 9, u16],
-  rootId: ["IFLA_BR_ROOT_ID", 10, bytes],
-  bridgeId: ["IFLA_BR_BRIDGE_ID", 11, bytes],
+  /** Priority in hexadecimal, then address: "8000.02:00:5e:00:53:01". */
+  rootId: ["IFLA_BR_ROOT_ID", 10, bridgeId],
+  bridgeId: ["IFLA_BR_BRIDGE_ID", 11, bridgeId],
   rootPort: ["IFLA_BR_ROOT_PORT", 12, u16],
   rootPathCost: ["IFLA_BR_ROOT_PATH_COST", 13, u32],
   topologyChange: ["IFLA_BR_TOPOLOGY_CHANGE", 14, bool],
@@ -58,6 +103,15 @@ export const BRIDGE = {
   multicastIgmpVersion: ["IFLA_BR_MCAST_IGMP_VERSION", 43, u8],
   multicastMldVersion: ["IFLA_BR_MCAST_MLD_VERSION", 44, u8],
   vlanStatsPerPort: ["IFLA_BR_VLAN_STATS_PER_PORT", 45, bool],
+  /** Further switches, and which of them are meant. */
+  booleanOptions: ["IFLA_BR_MULTI_BOOLOPT", 46, {
+    struct: { values: BOOLEAN_OPTIONS, mask: BOOLEAN_OPTIONS },
+  }],
+  multicastQuerierState: ["IFLA_BR_MCAST_QUERIER_STATE", 47, QUERIER],
+  /** How many learned entries the forwarding table has. */
+  learnedCount: ["IFLA_BR_FDB_N_LEARNED", 48, u32],
+  /** How many it may have; 0 is no limit. */
+  learnedMax: ["IFLA_BR_FDB_MAX_LEARNED", 49, u32],
 } as const satisfies Table;
 
 /** What IFLA_INFO_SLAVE_DATA holds for a port of a bridge. */
@@ -76,8 +130,8 @@ export const BRIDGE_PORT = {
   proxyArp: ["IFLA_BRPORT_PROXYARP", 10, bool],
   learningSync: ["IFLA_BRPORT_LEARNING_SYNC", 11, bool],
   proxyArpWifi: ["IFLA_BRPORT_PROXYARP_WIFI", 12, bool],
-  rootId: ["IFLA_BRPORT_ROOT_ID", 13, bytes],
-  bridgeId: ["IFLA_BRPORT_BRIDGE_ID", 14, bytes],
+  rootId: ["IFLA_BRPORT_ROOT_ID", 13, bridgeId],
+  bridgeId: ["IFLA_BRPORT_BRIDGE_ID", 14, bridgeId],
   designatedPort: ["IFLA_BRPORT_DESIGNATED_PORT", 15, u16],
   designatedCost: ["IFLA_BRPORT_DESIGNATED_COST", 16, u16],
   id: ["IFLA_BRPORT_ID", 17, u16],
@@ -97,4 +151,16 @@ export const BRIDGE_PORT = {
   neighbourSuppress: ["IFLA_BRPORT_NEIGH_SUPPRESS", 32, bool],
   isolated: ["IFLA_BRPORT_ISOLATED", 33, bool],
   backupPort: ["IFLA_BRPORT_BACKUP_PORT", 34, u32],
+  mrpRingOpen: ["IFLA_BRPORT_MRP_RING_OPEN", 35, bool],
+  mrpInOpen: ["IFLA_BRPORT_MRP_IN_OPEN", 36, bool],
+  multicastHostsLimit: ["IFLA_BRPORT_MCAST_EHT_HOSTS_LIMIT", 37, u32],
+  multicastHostsCount: ["IFLA_BRPORT_MCAST_EHT_HOSTS_CNT", 38, u32],
+  /** Only frames of senders in the forwarding table are let in. */
+  locked: ["IFLA_BRPORT_LOCKED", 39, bool],
+  /** Senders that a locked port refused are learned as locked entries (MAC authentication bypass). */
+  macAuthBypass: ["IFLA_BRPORT_MAB", 40, bool],
+  multicastGroupsCount: ["IFLA_BRPORT_MCAST_N_GROUPS", 41, u32],
+  multicastGroupsMax: ["IFLA_BRPORT_MCAST_MAX_GROUPS", 42, u32],
+  neighbourVlanSuppress: ["IFLA_BRPORT_NEIGH_VLAN_SUPPRESS", 43, bool],
+  backupNexthopId: ["IFLA_BRPORT_BACKUP_NHID", 44, u32],
 } as const satisfies Table;

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertInstanceOf, assertMatch, assertThrows } fro
 import { address, InputError, link, NetlinkError, route } from "../../mod.ts";
 import { ADDRESS } from "../../rtnl/address.ts";
 import { Buffer, input } from "../../rtnl/codec/buffer.ts";
-import { messageCodec, tableCodec } from "../../rtnl/codec/compile.ts";
+import { messageCodec, tableCodec, untypedCodec } from "../../rtnl/codec/compile.ts";
 import { formatAddress, parseAddress } from "../../rtnl/codec/ip.ts";
 import * as scalars from "../../rtnl/codec/scalars.ts";
 import {
@@ -337,8 +337,8 @@ const SAMPLES = [
 
 Deno.test("what was written reads as it was, and is written again to the same bytes", () => {
   for (const { body, shape } of SAMPLES) {
-    const codec = messageCodec(shape);
-    const value = decode(codec, body);
+    const codec = untypedCodec(shape);
+    const value = decode(codec, body) as object | undefined;
     assert(value !== undefined && !("unknown" in value));
     assertEquals(hex(encode(codec, value)), hex(body));
   }

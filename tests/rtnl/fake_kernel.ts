@@ -5,8 +5,8 @@
  */
 
 import { Buffer, input } from "../../rtnl/codec/buffer.ts";
-import { messageCodec } from "../../rtnl/codec/compile.ts";
-import type { Message, MessageShape } from "../../rtnl/codec/shape.ts";
+import { untypedCodec } from "../../rtnl/codec/compile.ts";
+import type { MessageShape } from "../../rtnl/codec/shape.ts";
 import type { Transport } from "../../rtnl/connection.ts";
 import { frames } from "../../rtnl/request.ts";
 
@@ -103,9 +103,9 @@ export function done(sequence: number, flags = 0x2, errno = 0): Uint8Array<Array
 }
 
 /** An object's payload. */
-export function body<M extends MessageShape>(shape: M, values: Message<M>): Uint8Array {
+export function body(shape: MessageShape, values: object): Uint8Array {
   const output = new Buffer();
-  messageCodec(shape).write(output, values);
+  untypedCodec(shape).write(output, values);
   return output.finish();
 }
 
