@@ -147,12 +147,9 @@ export function routeRow(route: Route, names: Names): Row {
     prefsrc: route.prefsrc,
     metric: route.priority,
     flags: route.flags?.filter((flag) => flag !== "notify") ?? [],
-    pref: route.family === "inet6" ? PREFERENCES[route.preference ?? 0] : undefined,
+    pref: route.family === "inet6" ? route.preference ?? "medium" : undefined,
   });
 }
-
-/** ICMPV6_ROUTER_PREF_* (RFC 4191). */
-const PREFERENCES: Readonly<Record<number, string>> = { 0: "medium", 1: "high", 3: "low" };
 
 /** A link in words: the two lines of `ip link`. */
 export function linkText(row: Row): string {

@@ -26,6 +26,7 @@ export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_RCVBUF = 8;
+export const SO_RCVBUFFORCE = 33;
 export const SOL_NETLINK = 270;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
@@ -35,6 +36,8 @@ export const POLLIN = 1;
 
 // <linux/netlink.h>
 export const NETLINK_ROUTE = 0;
+export const NETLINK_ADD_MEMBERSHIP = 1;
+export const NETLINK_LISTEN_ALL_NSID = 8;
 export const NETLINK_CAP_ACK = 10;
 export const NETLINK_EXT_ACK = 11;
 export const NETLINK_GET_STRICT_CHK = 12;
@@ -50,6 +53,12 @@ export const CLONE_NEWNET = 0x40000000;
 
 // <linux/nsfs.h>: the type of the namespace behind a descriptor
 export const NS_GET_NSTYPE = 0xb703n;
+
+// <sys/eventfd.h>
+export const EFD_CLOEXEC = 0o2000000;
+
+// <linux/sockios.h>: a descriptor of the namespace that a socket is in
+export const SIOCGSKNS = 0x894cn;
 
 // <sys/file.h>
 export const LOCK_EX = 2;

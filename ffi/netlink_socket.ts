@@ -6,14 +6,18 @@
 
 import {
   AF_NETLINK,
+  EFD_CLOEXEC,
   MSG_DONTWAIT,
   MSG_TRUNC,
+  NETLINK_ADD_MEMBERSHIP,
   NETLINK_CAP_ACK,
   NETLINK_EXT_ACK,
   NETLINK_GET_STRICT_CHK,
+  NETLINK_LISTEN_ALL_NSID,
   NETLINK_ROUTE,
   POLLIN,
   SO_RCVBUF,
+  SO_RCVBUFFORCE,
   SOCK_CLOEXEC,
   SOCK_RAW,
   SOL_NETLINK,
@@ -43,20 +47,43 @@ let receiveBuffer: ReceiveBuffer | undefined;
 interface ReceiveBuffer {
   bytes: Uint8Array<ArrayBuffer>;
   header: Uint8Array<ArrayBuffer>;
+  /** What comes beside the bytes: struct cmsghdr (u64 length, int level, int type) and its data. */
+  control: DataView<ArrayBuffer>;
+  controlLength: BigUint64Array<ArrayBuffer>;
 }
+
+const CONTROL_SIZE = 64;
+const CONTROL_HEADER = 16;
 
 function newReceiveBuffer(size: number): ReceiveBuffer {
   const bytes = new Uint8Array(new ArrayBuffer(size));
-  return { bytes, header: messageHeader(bytes) };
+  const header = messageHeader(bytes);
+  const control = new Uint8Array(new ArrayBuffer(CONTROL_SIZE));
+  const fields = new BigUint64Array(header.buffer);
+  fields[4] = addressOf(control); // msg_control
+  return {
+    bytes,
+    header,
+    control: new DataView(control.buffer),
+    controlLength: fields.subarray(5, 6), // msg_controllen
+  };
 }
 
 /** One rtnetlink socket, in the namespace where it was opened, whichever thread uses it. */
 export class NetlinkSocket implements Disposable {
-  #descriptor: Descriptor;
+  readonly #descriptor: Descriptor;
+  readonly #openAnother: (fd: number) => Promise<Descriptor>;
+  /** Ends a `wait`; only for sockets that listen. */
+  #alarm: Descriptor | undefined;
+  #nsid: number | undefined;
 
-  /** Takes over an open, unbound netlink socket. */
-  constructor(descriptor: Descriptor) {
+  /** Takes over an open, unbound netlink socket; `openAnother` opens one in the same namespace. */
+  constructor(
+    descriptor: Descriptor,
+    openAnother: (fd: number) => Promise<Descriptor> = () => Promise.resolve(openHere()),
+  ) {
     this.#descriptor = descriptor;
+    this.#openAnother = openAnother;
     const one = new Int32Array([1]);
     for (
       const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK]
@@ -75,11 +102,45 @@ export class NetlinkSocket implements Disposable {
 
   /** A socket in the namespace of the calling thread. */
   static open(): NetlinkSocket {
-    return new NetlinkSocket(
-      new Descriptor(
-        check("open a netlink socket", answer(libc().socket(...ROUTE_SOCKET))),
-      ),
+    return new NetlinkSocket(openHere());
+  }
+
+  /** Another socket in the same namespace. */
+  async another(): Promise<NetlinkSocket> {
+    return new NetlinkSocket(await this.#openAnother(this.fd), this.#openAnother);
+  }
+
+  /**
+   * Joins multicast groups (RTNLGRP_* of linux/rtnetlink.h). With `all`, what happens in the namespaces
+   * that have a number in this one is heard as well. `receiveBuffer`: bytes; the kernel doubles it.
+   */
+  listen(
+    groups: readonly number[],
+    { all, receiveBuffer }: { all: boolean; receiveBuffer: number },
+  ): void {
+    this.#alarm = new Descriptor(
+      check("open an event descriptor", answer(libc().eventfd(0, EFD_CLOEXEC))),
     );
+    // Beyond net.core.rmem_max only with CAP_NET_ADMIN over the host.
+    const size = new Int32Array([receiveBuffer]);
+    const forced = libc().setsockopt(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, size, size.byteLength);
+    if (forced < 0) this.#setOption(SOL_SOCKET, SO_RCVBUF, size);
+    if (all) this.#setOption(SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, new Int32Array([1]));
+    for (const group of groups) {
+      this.#setOption(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, new Int32Array([group]));
+    }
+  }
+
+  /** The number of the namespace that the last datagram came from; `undefined` for the socket's own. */
+  get nsid(): number | undefined {
+    return this.#nsid;
+  }
+
+  /** Ends a `wait` at once, and all later ones. */
+  wake(): void {
+    if (this.#alarm !== undefined) {
+      libc().write(this.#alarm.fd, new Uint8Array(new BigUint64Array([1n]).buffer), 8n);
+    }
   }
 
   /** The descriptor's number. */
@@ -111,11 +172,15 @@ export class NetlinkSocket implements Disposable {
    * `undefined` when nothing is queued, minus an errno when answers were lost (ENOBUFS).
    */
   receive(): Uint8Array<ArrayBuffer> | undefined | number {
-    const { bytes, header } = receiveBuffer ??= newReceiveBuffer(256 * 1024);
+    const { bytes, header, control, controlLength } = receiveBuffer ??= newReceiveBuffer(
+      256 * 1024,
+    );
+    controlLength[0] = BigInt(CONTROL_SIZE);
     const length = answer(
       libc().recvmsg(this.fd, header, MSG_DONTWAIT | MSG_TRUNC),
     );
     if (length === -EAGAIN) return undefined;
+    this.#nsid = controlLength[0] === 0n ? undefined : nsidIn(control);
     if (length <= bytes.length) {
       return length < 0 ? length : bytes.subarray(0, length);
     }
@@ -126,10 +191,11 @@ export class NetlinkSocket implements Disposable {
 
   /** Waits on a pool thread until something is queued; false after `milliseconds`. */
   async wait(milliseconds: number): Promise<boolean> {
-    const query = pollQuery(this.fd);
+    const fds = this.#alarm === undefined ? [this.fd] : [this.fd, this.#alarm.fd];
+    const query = pollQuery(fds);
     inFlight.add(query);
     try {
-      return await libc().pollAsync(query, 1n, milliseconds) > 0;
+      return await libc().pollAsync(query, BigInt(fds.length), milliseconds) > 0;
     } finally {
       inFlight.delete(query);
     }
@@ -137,12 +203,13 @@ export class NetlinkSocket implements Disposable {
 
   /** Waits on this thread. */
   waitSync(milliseconds: number): boolean {
-    return libc().poll(pollQuery(this.fd), 1n, milliseconds) > 0;
+    return libc().poll(pollQuery([this.fd]), 1n, milliseconds) > 0;
   }
 
   /** Closes it; again is no error. */
   close(): void {
     this.#descriptor.close();
+    this.#alarm?.close();
   }
 
   /** The same as `close()`. */
@@ -184,10 +251,27 @@ function addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
   return libc().address(bytes, bytes, 0n);
 }
 
-/** struct pollfd: descriptor, events wanted, events seen. */
-function pollQuery(fd: number): Uint8Array<ArrayBuffer> {
-  const query = new DataView(new ArrayBuffer(8));
-  query.setInt32(0, fd, true);
-  query.setInt16(4, POLLIN, true);
+/** Each a struct pollfd: descriptor, events wanted, events seen. */
+function pollQuery(fds: readonly number[]): Uint8Array<ArrayBuffer> {
+  const query = new DataView(new ArrayBuffer(8 * fds.length));
+  for (const [index, fd] of fds.entries()) {
+    query.setInt32(8 * index, fd, true);
+    query.setInt16(8 * index + 4, POLLIN, true);
+  }
   return new Uint8Array(query.buffer);
+}
+
+/** The kernel's note of where a datagram comes from; none for the socket's own namespace. */
+function nsidIn(control: DataView): number | undefined {
+  const level = control.getInt32(8, true);
+  const type = control.getInt32(12, true);
+  return level === SOL_NETLINK && type === NETLINK_LISTEN_ALL_NSID
+    ? control.getInt32(CONTROL_HEADER, true)
+    : undefined;
+}
+
+function openHere(): Descriptor {
+  return new Descriptor(
+    check("open a netlink socket", answer(libc().socket(...ROUTE_SOCKET))),
+  );
 }

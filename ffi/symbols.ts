@@ -62,6 +62,10 @@ export const SYMBOLS = {
     nonblocking: true,
   },
 
+  // <sys/eventfd.h>
+  /** int eventfd(unsigned initial, int flags) */
+  eventfd: { parameters: [unsigned, int], result: int },
+
   // <fcntl.h>
   /** int open(const char *path, int flags, mode_t mode) */
   open: { parameters: [pointer, int, unsigned], result: int },

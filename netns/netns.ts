@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CLONE_NEWNET, NS_GET_NSTYPE, O_NONBLOCK, O_RDONLY } from "../ffi/constants.ts";
+import { CLONE_NEWNET, NS_GET_NSTYPE, O_NONBLOCK, O_RDONLY, SIOCGSKNS } from "../ffi/constants.ts";
 import { Descriptor } from "../ffi/descriptor.ts";
 import { errnoOf } from "../ffi/errno.ts";
 import { check, InputError, kernelError, PermissionError } from "../ffi/errors.ts";
@@ -139,17 +139,8 @@ export class Netns implements Disposable {
 
   /** A connection to its rtnetlink, usable from any thread; the caller closes it. */
   async connect(): Promise<Rtnl> {
-    const [domain, type, protocol] = ROUTE_SOCKET;
-    const socket = await openThere(
-      "connect to the network namespace",
-      this.fd,
-      {
-        domain,
-        type,
-        protocol,
-      },
-    );
-    return new Rtnl(new Connection(new NetlinkSocket(socket)));
+    const socket = await openSocketIn(this.fd);
+    return new Rtnl(new Connection(new NetlinkSocket(socket, openBeside)));
   }
 
   /** Lets it go; again is no error. */
@@ -161,6 +152,19 @@ export class Netns implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+function openSocketIn(netns: number): Promise<Descriptor> {
+  const [domain, type, protocol] = ROUTE_SOCKET;
+  return openThere("connect to the network namespace", netns, { domain, type, protocol });
+}
+
+/** A socket in the namespace of another socket, which keeps it alive. */
+async function openBeside(socket: number): Promise<Descriptor> {
+  using netns = new Descriptor(
+    check("find the network namespace of a connection", ioctl(socket, SIOCGSKNS)),
+  );
+  return await openSocketIn(netns.fd);
 }
 
 /** A connection to the namespace that the options name; the caller closes it. */

@@ -25,6 +25,8 @@ const NLM_F_DUMP_INTR = 0x10;
 const BATCH_REQUESTS = 128;
 const BATCH_BYTES = 48 * 1024;
 const DUMP_ATTEMPTS = 8;
+/** A list of no more entries is whole before the first is handed out. */
+const WHOLE_ENTRIES = 1000;
 /** How long the kernel may take for an answer, although it answers before `sendmsg` returns. */
 const ANSWER_MILLISECONDS = 10_000;
 
@@ -40,12 +42,33 @@ export interface Transport extends Disposable {
   wait(milliseconds: number): Promise<boolean>;
   /** The same on this thread. */
   waitSync(milliseconds: number): boolean;
+  /** Another one in the same namespace, for a monitor. */
+  another(): Promise<EventTransport>;
   /** Closes it. */
   close(): void;
 }
 
-/** How a batch goes on after an error. */
-export interface BatchOptions {
+/** The carrier of a monitor's events: it hears of what others do. */
+export interface EventTransport extends Omit<Transport, "another"> {
+  /** Joins multicast groups (RTNLGRP_*); with `all`, also those of the namespaces that have a number here. */
+  listen(groups: readonly number[], options: { all: boolean; receiveBuffer: number }): void;
+  /** The number of the namespace that the last datagram came from; `undefined` for the socket's own. */
+  readonly nsid: number | undefined;
+  /** Ends a `wait` at once. */
+  wake(): void;
+}
+
+/** How to wait for an answer. */
+export interface RequestOptions {
+  /**
+   * Ends the waiting with the signal's reason. What was sent may be carried out nonetheless.
+   * @default {undefined}
+   */
+  signal?: AbortSignal | undefined;
+}
+
+/** How a batch is sent, and how it goes on after an error. */
+export interface BatchOptions extends RequestOptions {
   /**
    * Stop at the first error: what comes after it is not sent.
    * @default {false}
@@ -79,16 +102,21 @@ export class InterruptedDumpError extends NetlinkError {
 /** A request that was sent and what has come back for it so far. */
 interface Pending {
   readonly request: Request<unknown>;
+  readonly sequence: number;
   readonly messages: unknown[];
   error?: NetlinkError;
   interrupted: boolean;
   done: boolean;
+  /** Nobody waits for the rest of a list. */
+  unwanted?: boolean;
 }
 
 /** A connection to the rtnetlink of one namespace; the namespace stays alive while it is open. */
 export class Connection implements Disposable {
   readonly #socket: Transport;
   readonly #pending = new Map<number, Pending>();
+  /** The list that is being read bit by bit; the kernel answers one at a time. */
+  #streaming: Pending | undefined;
   #sequence = 0;
   #underWay = 0;
   #closing = false;
@@ -104,8 +132,44 @@ export class Connection implements Disposable {
   }
 
   /** Sends a request; a change does not hold up the event loop, a read is answered at once. */
-  async request<Answer>(request: Request<Answer>): Promise<Answer> {
-    return unwrap<Answer>(await this.#carryOut([request]));
+  async request<Answer>(
+    request: Request<Answer>,
+    { signal }: RequestOptions = {},
+  ): Promise<Answer> {
+    signal?.throwIfAborted();
+    return unwrap<Answer>(await unlessAborted(this.#carryOut([request]), signal));
+  }
+
+  /**
+   * The entries of a list, as the kernel's answer comes in: at most some hundred are held at a time.
+   *
+   * A list of up to 1,000 entries is whole, as one that `request` answers with. A longer one that
+   * changes while it is read ends with an {@linkcode InterruptedDumpError}, because what was handed out
+   * can't be taken back.
+   */
+  async *stream<Entry>(
+    request: Request<Entry[]>,
+    { signal }: RequestOptions = {},
+  ): AsyncGenerator<Entry, void, void> {
+    let dump = this.#startDump(request);
+    try {
+      for (let attempt = 1; attempt < DUMP_ATTEMPTS; attempt++) {
+        await this.#fill(dump, WHOLE_ENTRIES);
+        if (!dump.interrupted) break;
+        this.#finish(dump);
+        dump = this.#startDump(request);
+      }
+      for (;;) {
+        signal?.throwIfAborted();
+        await this.#fill(dump, 1);
+        if (dump.error !== undefined) throw dump.error;
+        if (dump.messages.length === 0) break;
+        yield* request.read(dump.messages.splice(0));
+      }
+      if (dump.interrupted) throw new InterruptedDumpError(request.operation, []);
+    } finally {
+      dump.unwanted = true;
+    }
   }
 
   /** The same on this thread: returns with the answer. */
@@ -116,11 +180,12 @@ export class Connection implements Disposable {
   /** Sends many requests in as few `sendmsg` calls as fit; a result or an error for each, in order. */
   async batch<const Requests extends readonly Request<unknown>[]>(
     requests: Requests,
-    { stopOnError = false }: BatchOptions = {},
+    { stopOnError = false, signal }: BatchOptions = {},
   ): Promise<Results<Requests>> {
     const results: unknown[] = [];
     for (const group of groups(requests, stopOnError ? 1 : BATCH_REQUESTS)) {
-      results.push(...await this.#carryOut(group));
+      signal?.throwIfAborted();
+      results.push(...await unlessAborted(this.#carryOut(group), signal));
       if (stopOnError && results.at(-1) instanceof NetlinkError) break;
     }
     return results as Results<Requests>;
@@ -129,7 +194,7 @@ export class Connection implements Disposable {
   /** The same on this thread. */
   batchSync<const Requests extends readonly Request<unknown>[]>(
     requests: Requests,
-    { stopOnError = false }: BatchOptions = {},
+    { stopOnError = false }: Omit<BatchOptions, "signal"> = {},
   ): Results<Requests> {
     const results: unknown[] = [];
     for (const group of groups(requests, stopOnError ? 1 : BATCH_REQUESTS)) {
@@ -137,6 +202,12 @@ export class Connection implements Disposable {
       if (stopOnError && results.at(-1) instanceof NetlinkError) break;
     }
     return results as Results<Requests>;
+  }
+
+  /** A socket in the same namespace that can listen. */
+  listener(): Promise<EventTransport> {
+    this.#checkOpen();
+    return this.#socket.another();
   }
 
   /** Closes the socket, after what is under way; again is no error. */
@@ -182,6 +253,7 @@ export class Connection implements Disposable {
   }
 
   #exchangeSync(requests: readonly Request<unknown>[]): Pending[] {
+    if (requests.some(({ form }) => form === "dump")) this.#finish(this.#streaming);
     const { bytes, pending, forget } = this.#prepare(requests);
     try {
       check(operationOf(requests), this.#socket.sendSync(bytes));
@@ -196,42 +268,89 @@ export class Connection implements Disposable {
     }
   }
 
+  /** Asks for a list, and leaves its answer to be read bit by bit. */
+  #startDump(request: Request<unknown>): Pending {
+    this.#finish(this.#streaming);
+    const { bytes, pending: [dump], release } = this.#prepare([request]);
+    release();
+    this.#streaming = dump;
+    const sent = this.#socket.sendSync(bytes);
+    if (sent < 0) {
+      this.#pending.delete(dump!.sequence);
+      dump!.done = true;
+    }
+    check(request.operation, sent);
+    return dump!;
+  }
+
+  /** Reads on until a list has so many messages, or all. */
+  async #fill(dump: Pending, messages: number): Promise<void> {
+    while (!dump.done && dump.messages.length < messages) {
+      this.#checkOpen();
+      if (this.#receiveOne()) continue;
+      if (!await this.#socket.wait(ANSWER_MILLISECONDS)) throw silence([dump.request]);
+    }
+    if (dump.done) this.#pending.delete(dump.sequence);
+  }
+
+  /** Reads the rest of a list that somebody else wants the kernel's attention for. */
+  #finish(dump: Pending | undefined): void {
+    while (dump !== undefined && !dump.done) {
+      if (this.#receiveOne()) continue;
+      if (!this.#socket.waitSync(ANSWER_MILLISECONDS)) throw silence([dump.request]);
+    }
+    if (dump !== undefined) this.#pending.delete(dump.sequence);
+    if (this.#streaming === dump) this.#streaming = undefined;
+  }
+
+  #checkOpen(): void {
+    if (this.#closing) throw new InputError("Cannot use a connection that is closed");
+  }
+
   /** Frames the requests. Only the last change asks for an ACK: they are carried out in order, and errors come unasked. */
   #prepare(requests: readonly Request<unknown>[]) {
-    if (this.#closing) throw new InputError("Cannot use a connection that is closed");
+    this.#checkOpen();
     this.#underWay++;
     const output = new Buffer();
-    const sequences: number[] = [];
     const pending = requests.map((request, index): Pending => {
       const sequence = this.#sequence = this.#sequence % 0xffffffff + 1;
       const last = index === requests.length - 1;
       frame(output, request, sequence, last && request.form === "ack");
-      const pending = {
+      const pending: Pending = {
         request,
+        sequence,
         messages: [],
         interrupted: false,
         done: false,
       };
       this.#pending.set(sequence, pending);
-      sequences.push(sequence);
       return pending;
     });
-    const forget = () => {
-      sequences.forEach((sequence) => this.#pending.delete(sequence));
+    const release = () => {
       if (--this.#underWay === 0 && this.#closing) this.#socket.close();
     };
-    return { bytes: output.finish(), pending, forget };
+    const forget = () => {
+      pending.forEach(({ sequence }) => this.#pending.delete(sequence));
+      release();
+    };
+    return { bytes: output.finish(), pending, release, forget };
   }
 
   /** Takes what is queued until the last of these requests is answered; false when the queue ends before. */
   #receive(wanted: readonly Pending[]): boolean {
     const last = wanted[wanted.length - 1]!;
     while (!last.done) {
-      const received = this.#socket.receive();
-      if (received === undefined) return false;
-      if (typeof received === "number") this.#lost(-received);
-      else this.#dispatch(input(received));
+      if (!this.#receiveOne()) return false;
     }
+    return true;
+  }
+
+  /** Takes one datagram; false when none is queued. */
+  #receiveOne(): boolean {
+    const received = this.#socket.receive();
+    if (received === undefined) return false;
+    if (typeof received === "number") this.#lost(-received);
+    else this.#dispatch(input(received));
     return true;
   }
 
@@ -278,6 +397,7 @@ function accept(
     pending.done = true;
     return;
   }
+  if (pending.unwanted) return;
   const message = untypedCodec(request.shape).read(datagram, start, end);
   if (message === undefined) {
     pending.error = kernelError(request.operation, errnoOf("EBADMSG"));
@@ -296,6 +416,19 @@ function outcomeOf(
     return kernelError(request.operation, errnoOf("ENOMSG"));
   }
   return request.read(messages);
+}
+
+/** What the work comes to, or the signal's reason, if that is there before. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await work;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }
 
 function unwrap<Answer>([outcome]: unknown[]): Answer {

@@ -51,8 +51,7 @@ export function readError(
   const errno = start + 4 <= end ? -answer.view.getInt32(start, true) : 0;
   if (errno === 0) return undefined;
   if (!(flags & NLM_F_ACK_TLVS)) return kernelError(request.operation, errno);
-  const attributes = echo ? start + 4 + echoedLength(answer, flags, start + 4, end) : start + 4;
-  const said = attributes <= end ? codec.read(answer, attributes, end) ?? {} : {};
+  const said = readExtendedAck(answer, flags, start, end, echo);
   const body = input(request.body);
   const path = (keys: string[] | undefined) => keys?.join(".");
   const message = messageCodec(request.shape);
@@ -73,6 +72,18 @@ export function readError(
     ),
     policy: said.policy && policy(said.policy),
   });
+}
+
+/** The attributes of such a payload; `echo`: the request's header, or all of it, stands before them. */
+export function readExtendedAck(
+  answer: Input,
+  flags: number,
+  start: number,
+  end: number,
+  echo: boolean,
+): Attributes<typeof EXTENDED_ACK> {
+  const attributes = echo ? start + 4 + echoedLength(answer, flags, start + 4, end) : start + 4;
+  return attributes <= end ? codec.read(answer, attributes, end) ?? {} : {};
 }
 
 function echoedLength(

@@ -413,7 +413,8 @@ function change(
   });
 }
 
-function withKind(link: LinkMessage): Link {
+/** A link with its kind beside its name. */
+export function withKind(link: LinkMessage): Link {
   return link.linkInfo?.kind === undefined ? link : { ...link, kind: link.linkInfo.kind };
 }
 

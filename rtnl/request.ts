@@ -94,6 +94,7 @@ export interface Frame {
   readonly type: number;
   readonly flags: number;
   readonly sequence: number;
+  readonly port: number;
   /** Where the payload starts. */
   readonly start: number;
   /** Where it ends. */
@@ -109,6 +110,7 @@ export function* frames({ bytes, view }: Input): Generator<Frame> {
       type: view.getUint16(at + 4, true),
       flags: view.getUint16(at + 6, true),
       sequence: view.getUint32(at + 8, true),
+      port: view.getUint32(at + 12, true),
       start: at + HEADER,
       end: at + length,
     };

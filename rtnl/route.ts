@@ -5,9 +5,37 @@
  */
 
 import { parseAddress } from "./codec/ip.ts";
-import { bytes, ip, s32, tableByte, u16, u32, u8 } from "./codec/scalars.ts";
-import type { Message, MessageShape, Table } from "./codec/shape.ts";
-import { FAMILY, familyOf, SCOPE } from "./names.ts";
+import {
+  be16,
+  be32,
+  ip,
+  labels,
+  s32,
+  show,
+  tableByte,
+  text,
+  u16,
+  u32,
+  u64,
+  u8,
+  via,
+} from "./codec/scalars.ts";
+import {
+  type Codec,
+  type Message,
+  type MessageShape,
+  type Table,
+  ValueError,
+} from "./codec/shape.ts";
+import { ENCAP_TYPE, ENCAPS } from "./encap.ts";
+import {
+  FAMILY,
+  familyOf,
+  NEXTHOP_FLAG_NAMES,
+  ROUTE_PROTOCOL,
+  SCOPE,
+  TABLE_NAMES,
+} from "./names.ts";
 import {
   NLM_F_APPEND,
   NLM_F_CREATE,
@@ -17,6 +45,7 @@ import {
   request,
 } from "./request.ts";
 
+/** RTNH_F_*, and RTM_F_* above them. */
 const FLAG_NAMES = {
   dead: 0x1,
   pervasive: 0x2,
@@ -30,9 +59,12 @@ const FLAG_NAMES = {
   cloned: 0x200,
   equalize: 0x400,
   prefix: 0x800,
+  lookupTable: 0x1000,
+  fibMatch: 0x2000,
+  rtOffload: 0x4000,
+  rtTrap: 0x8000,
+  offloadFailed: 0x20000000,
 } as const;
-
-const TABLE_NAMES = { unspec: 0, default: 253, main: 254, local: 255 } as const;
 
 /** RTA_METRICS: what TCP and others assume of the path. */
 export const ROUTE_METRICS = {
@@ -51,7 +83,42 @@ export const ROUTE_METRICS = {
   minimumRto: ["RTAX_RTO_MIN", 13, u32],
   initialReceiveWindow: ["RTAX_INITRWND", 14, u32],
   quickAck: ["RTAX_QUICKACK", 15, u32],
+  /** The algorithm that TCP uses against congestion. */
+  congestionControl: ["RTAX_CC_ALGO", 16, text],
+  fastOpenNoCookie: ["RTAX_FASTOPEN_NO_COOKIE", 17, u32],
 } as const satisfies Table;
+
+/** A weight from 1 to 256, in a byte that counts from 0. */
+export const weight: Codec<number> = {
+  size: 1,
+  read: ({ bytes }, start) => bytes[start]! + 1,
+  write(output, value) {
+    if (!Number.isInteger(value) || value < 1 || value > 256) {
+      throw new ValueError(`expected a weight from 1 to 256, got ${show(value)}`);
+    }
+    u8.write(output, value - 1);
+  },
+};
+
+/** RTA_MULTIPATH: struct rtnexthop and the attributes of one way. */
+export const ROUTE_NEXTHOP = {
+  header: {
+    /** Bytes; filled in. */
+    length: u16,
+    flags: { flags: u8, names: NEXTHOP_FLAG_NAMES },
+    weight,
+    /** The number of the link it goes out by. */
+    oif: s32,
+  },
+  attributes: {
+    gateway: ["RTA_GATEWAY", 5, ip],
+    flow: ["RTA_FLOW", 11, u32],
+    via: ["RTA_VIA", 18, via],
+    newDst: ["RTA_NEWDST", 19, labels],
+    encapType: ["RTA_ENCAP_TYPE", 21, ENCAP_TYPE],
+    encap: ["RTA_ENCAP", 22, { either: "encapType", when: ENCAPS }],
+  },
+} as const satisfies MessageShape;
 
 /** RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE: struct rtmsg and the RTA_* attributes. */
 export const ROUTE = {
@@ -62,19 +129,7 @@ export const ROUTE = {
     srcLength: u8,
     tos: u8,
     table: { oneOf: tableByte, names: TABLE_NAMES },
-    /** Who made it: "boot" is `ip`'s, "static" an administrator's. */
-    protocol: {
-      oneOf: u8,
-      names: {
-        unspec: 0,
-        redirect: 1,
-        kernel: 2,
-        boot: 3,
-        static: 4,
-        ra: 9,
-        dhcp: 16,
-      },
-    },
+    protocol: ROUTE_PROTOCOL,
     scope: SCOPE,
     type: {
       oneOf: u8,
@@ -95,8 +150,8 @@ export const ROUTE = {
     flags: { flags: u32, names: FLAG_NAMES },
   },
   attributes: {
-    /** The destination's first address; absent for a default route. */
-    dst: ["RTA_DST", 1, ip],
+    /** The destination's first address, of the family "mpls" its label; absent for a default route. */
+    dst: ["RTA_DST", 1, { either: "family", when: { mpls: labels }, otherwise: ip }],
     src: ["RTA_SRC", 2, ip],
     /** The link it comes in by. */
     iif: ["RTA_IIF", 3, u32],
@@ -108,7 +163,8 @@ export const ROUTE = {
     /** The address that packets get as their source. */
     prefsrc: ["RTA_PREFSRC", 7, ip],
     metrics: ["RTA_METRICS", 8, ROUTE_METRICS],
-    multipath: ["RTA_MULTIPATH", 9, bytes],
+    /** Several ways, shared by weight. */
+    multipath: ["RTA_MULTIPATH", 9, { records: ROUTE_NEXTHOP }],
     flow: ["RTA_FLOW", 11, u32],
     cacheInfo: ["RTA_CACHEINFO", 12, {
       struct: {
@@ -124,18 +180,28 @@ export const ROUTE = {
     }],
     table: ["RTA_TABLE", 15, { oneOf: u32, names: TABLE_NAMES }],
     mark: ["RTA_MARK", 16, u32],
-    via: ["RTA_VIA", 18, bytes],
-    newDst: ["RTA_NEWDST", 19, bytes],
-    preference: ["RTA_PREF", 20, u8],
-    encapType: ["RTA_ENCAP_TYPE", 21, u16],
-    encap: ["RTA_ENCAP", 22, bytes],
+    multicastStats: ["RTA_MFC_STATS", 17, {
+      struct: { packets: u64, bytes: u64, wrongInterface: u64 },
+    }],
+    /** A gateway of another family than the destination's. */
+    via: ["RTA_VIA", 18, via],
+    /** The labels in place of the one that came in, family "mpls". */
+    newDst: ["RTA_NEWDST", 19, labels],
+    /** Of routers that advertise themselves (RFC 4191). */
+    preference: ["RTA_PREF", 20, { oneOf: u8, names: { medium: 0, high: 1, low: 3 } }],
+    encapType: ["RTA_ENCAP_TYPE", 21, ENCAP_TYPE],
+    encap: ["RTA_ENCAP", 22, { either: "encapType", when: ENCAPS }],
+    /** Seconds. */
     expires: ["RTA_EXPIRES", 23, u32],
+    /** The user whose packets they are, for `get`. */
+    uid: ["RTA_UID", 25, u32],
     ttlPropagate: ["RTA_TTL_PROPAGATE", 26, u8],
     ipProtocol: ["RTA_IP_PROTO", 27, u8],
-    sport: ["RTA_SPORT", 28, u16],
-    dport: ["RTA_DPORT", 29, u16],
+    sport: ["RTA_SPORT", 28, be16],
+    dport: ["RTA_DPORT", 29, be16],
     /** The number of a nexthop object. */
     nexthopId: ["RTA_NH_ID", 30, u32],
+    flowLabel: ["RTA_FLOWLABEL", 31, be32],
   },
 } as const satisfies MessageShape;
 

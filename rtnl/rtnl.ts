@@ -4,13 +4,40 @@
  * @module
  */
 
-import type { NetlinkError } from "../ffi/errors.ts";
-import { netconf, type NetconfRequests } from "./netconf.ts";
 import { address, type AddressRequests } from "./address.ts";
-import { type BatchOptions, Connection, type Results } from "./connection.ts";
+import { addressLabel, type AddressLabelRequests } from "./address_label.ts";
+import { bridgeVlan, type BridgeVlanRequests } from "./bridge_vlan.ts";
 import { link, type LinkRequests } from "./link.ts";
-import type { Request } from "./request.ts";
+import { linkStatistics, type LinkStatisticsRequests } from "./link_stats.ts";
+import { multicastGroup, type MulticastGroupRequests } from "./multicast_group.ts";
+import {
+  forwarding,
+  type ForwardingRequests,
+  neighbour,
+  type NeighbourRequests,
+} from "./neighbour.ts";
+import { neighbourTable, type NeighbourTableRequests } from "./neighbour_table.ts";
+import { netconf, type NetconfRequests } from "./netconf.ts";
+import { netnsId, type NetnsIdRequests } from "./netns_id.ts";
+import {
+  nexthop,
+  nexthopBucket,
+  type NexthopBucketRequests,
+  type NexthopRequests,
+} from "./nexthop.ts";
 import { route, type RouteRequests } from "./route.ts";
+import { rule, type RuleRequests } from "./rule.ts";
+import {
+  filter,
+  type FilterRequests,
+  qdisc,
+  type QdiscRequests,
+  trafficClass,
+  type TrafficClassRequests,
+} from "./tc/mod.ts";
+import { type BatchOptions, Connection, type RequestOptions, type Results } from "./connection.ts";
+import { Monitor, type MonitoredObject, type MonitorOptions } from "./monitor.ts";
+import type { Request } from "./request.ts";
 
 /**
  * The requests of one object, sent over a connection: a list is an async iterable of its entries, the
@@ -19,7 +46,7 @@ import { route, type RouteRequests } from "./route.ts";
 export type Bound<Requests> = {
   readonly [Verb in keyof Requests]: Requests[Verb] extends
     (...values: infer Values) => Request<infer Answer> ? (
-      ...values: Values
+      ...values: [...Values, options?: RequestOptions]
     ) => Answer extends (infer Entry)[] ? AsyncIterableIterator<Entry>
       : Promise<Answer>
     : never;
@@ -43,22 +70,64 @@ export type Bound<Requests> = {
  */
 export class Rtnl implements Disposable {
   readonly #connection: Connection;
-  /** The links: list, get, add, set, setKind, delete. */
+  /** The links: list, get, add, set, setKind, addAltNames, deleteAltNames, delete. */
   readonly links: Bound<LinkRequests>;
+  /** What links have counted: list, get. */
+  readonly linkStatistics: Bound<LinkStatisticsRequests>;
   /** The addresses: list, add, replace, delete. */
   readonly addresses: Bound<AddressRequests>;
-  /** Whether links forward: get. */
-  readonly netconf: Bound<NetconfRequests>;
+  /** The labels that choose IPv6 source addresses: list, add, replace, delete. */
+  readonly addressLabels: Bound<AddressLabelRequests>;
   /** The routes: list, get, add, append, replace, delete. */
   readonly routes: Bound<RouteRequests>;
+  /** The nexthops and their groups: list, get, add, replace, delete. */
+  readonly nexthops: Bound<NexthopRequests>;
+  /** The buckets of resilient groups: list. */
+  readonly nexthopBuckets: Bound<NexthopBucketRequests>;
+  /** The rules of policy routing: list, add, delete. */
+  readonly rules: Bound<RuleRequests>;
+  /** The neighbours: list, get, add, replace, delete. */
+  readonly neighbours: Bound<NeighbourRequests>;
+  /** The settings of the tables of neighbours: list, set. */
+  readonly neighbourTables: Bound<NeighbourTableRequests>;
+  /** The forwarding tables of bridges and vxlans: list, get, add, append, replace, delete. */
+  readonly forwarding: Bound<ForwardingRequests>;
+  /** The VLANs of bridges and their ports: list, add, delete. */
+  readonly bridgeVlans: Bound<BridgeVlanRequests>;
+  /** The multicast groups of bridges: list, add, replace, delete. */
+  readonly multicastGroups: Bound<MulticastGroupRequests>;
+  /** The queueing disciplines: list, add, replace, set, delete. */
+  readonly qdiscs: Bound<QdiscRequests>;
+  /** The classes of queueing disciplines: list, add, replace, delete. */
+  readonly trafficClasses: Bound<TrafficClassRequests>;
+  /** The filters of traffic control: list, add, replace, delete. */
+  readonly filters: Bound<FilterRequests>;
+  /** Whether links forward: get. */
+  readonly netconf: Bound<NetconfRequests>;
+  /** The numbers of other namespaces: list, get, add. */
+  readonly netnsIds: Bound<NetnsIdRequests>;
 
   /** The objects behind a connection that it then owns. */
   constructor(connection: Connection) {
     this.#connection = connection;
     this.links = bind(connection, link);
+    this.linkStatistics = bind(connection, linkStatistics);
     this.addresses = bind(connection, address);
-    this.netconf = bind(connection, netconf);
+    this.addressLabels = bind(connection, addressLabel);
     this.routes = bind(connection, route);
+    this.nexthops = bind(connection, nexthop);
+    this.nexthopBuckets = bind(connection, nexthopBucket);
+    this.rules = bind(connection, rule);
+    this.neighbours = bind(connection, neighbour);
+    this.neighbourTables = bind(connection, neighbourTable);
+    this.forwarding = bind(connection, forwarding);
+    this.bridgeVlans = bind(connection, bridgeVlan);
+    this.multicastGroups = bind(connection, multicastGroup);
+    this.qdiscs = bind(connection, qdisc);
+    this.trafficClasses = bind(connection, trafficClass);
+    this.filters = bind(connection, filter);
+    this.netconf = bind(connection, netconf);
+    this.netnsIds = bind(connection, netnsId);
   }
 
   /** A connection to the calling thread's namespace. */
@@ -67,8 +136,8 @@ export class Rtnl implements Disposable {
   }
 
   /** Sends one request; what it resolves to is the request's own. */
-  request<Answer>(request: Request<Answer>): Promise<Answer> {
-    return this.#connection.request(request);
+  request<Answer>(request: Request<Answer>, options?: RequestOptions): Promise<Answer> {
+    return this.#connection.request(request, options);
   }
 
   /** The same on this thread: returns with the answer, and holds up the event loop until then. */
@@ -82,6 +151,29 @@ export class Rtnl implements Disposable {
     options?: BatchOptions,
   ): Promise<Results<Requests>> {
     return this.#connection.batch(requests, options);
+  }
+
+  /** The same on this thread: returns with all the answers. */
+  batchSync<const Requests extends readonly Request<unknown>[]>(
+    requests: Requests,
+    options?: Omit<BatchOptions, "signal">,
+  ): Results<Requests> {
+    return this.#connection.batchSync(requests, options);
+  }
+
+  /**
+   * Tells of what happens to these objects from now on: events with the old and the new value, until it
+   * is closed. It needs this connection, which must stay open.
+   *
+   * Everything there is of these objects is read once, and kept, so that each event has its old value.
+   * When messages are lost, all is read again, and what they said follows as events that are `missed`.
+   * {@linkcode InputError} for an object that can't be monitored.
+   */
+  monitor<const Objects extends MonitoredObject>(
+    objects: readonly Objects[],
+    options?: MonitorOptions,
+  ): Monitor<Objects> {
+    return new Monitor(this.#connection, objects, options);
   }
 
   /** Closes the connection; again is no error. */
@@ -99,22 +191,19 @@ function bind<Requests extends object>(
   connection: Connection,
   requests: Requests,
 ): Bound<Requests> {
+  const makers = requests as Record<string, RequestMaker>;
   const verbs = Object.getOwnPropertyNames(Object.getPrototypeOf(requests));
   const bound = verbs.filter((verb) => verb !== "constructor").map((verb) => {
-    const ask = (...values: unknown[]) =>
-      connection.request(
-        (requests as Record<string, RequestMaker>)[verb]!(...values),
-      );
-    return [
-      verb,
-      verb === "list" ? (...values: unknown[]) => entries(ask(...values)) : ask,
-    ];
+    async function* list(spec: unknown, options?: RequestOptions) {
+      yield* connection.stream(makers[verb]!(spec) as Request<unknown[]>, options);
+    }
+    // deno-lint-ignore require-await -- what the maker refuses is a rejection
+    const ask = async (spec: unknown, options?: RequestOptions) =>
+      connection.request(makers[verb]!(spec), options);
+    return [verb, verb === "list" ? list : ask];
   });
   return Object.fromEntries(bound);
 }
 
-type RequestMaker = (...values: unknown[]) => Request<unknown>;
-
-async function* entries<Entry>(list: Promise<unknown>): AsyncGenerator<Entry> {
-  yield* await list as Entry[];
-}
+/** All makers take one value. */
+type RequestMaker = (spec: unknown) => Request<unknown>;

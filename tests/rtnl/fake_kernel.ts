@@ -7,7 +7,7 @@
 import { Buffer, input } from "../../rtnl/codec/buffer.ts";
 import { untypedCodec } from "../../rtnl/codec/compile.ts";
 import type { MessageShape } from "../../rtnl/codec/shape.ts";
-import type { Transport } from "../../rtnl/connection.ts";
+import type { EventTransport, Transport } from "../../rtnl/connection.ts";
 import { frames } from "../../rtnl/request.ts";
 
 /** A request that arrived. */
@@ -20,10 +20,64 @@ export interface Asked {
 /** What is queued: a datagram, or minus an errno in place of one. */
 export type Queued = Uint8Array<ArrayBuffer> | number;
 
+/** What another socket of the same kernel hears. */
+export class FakeEvents implements EventTransport {
+  /** The groups that were joined. */
+  groups: readonly number[] = [];
+  nsid: number | undefined;
+  readonly #queue: Queued[] = [];
+  #waiting: (() => void) | undefined;
+  #awake = false;
+
+  /** Tells of something. */
+  tell(...queued: Queued[]): void {
+    this.#queue.push(...queued);
+    this.#waiting?.();
+  }
+
+  listen(groups: readonly number[]): void {
+    this.groups = groups;
+  }
+
+  receive(): Uint8Array<ArrayBuffer> | undefined | number {
+    return this.#queue.shift();
+  }
+
+  async wait(): Promise<boolean> {
+    if (this.#queue.length === 0 && !this.#awake) {
+      await new Promise<void>((resolve) => this.#waiting = resolve);
+    }
+    return this.#queue.length > 0;
+  }
+
+  wake(): void {
+    this.#awake = true;
+    this.#waiting?.();
+  }
+
+  send(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
+  sendSync(): number {
+    return 0;
+  }
+
+  waitSync(): boolean {
+    return this.#queue.length > 0;
+  }
+
+  close(): void {}
+
+  [Symbol.dispose](): void {}
+}
+
 /** Answers each `sendmsg` with what the script queues for its requests. */
 export class FakeKernel implements Transport {
   /** All requests, in the groups in which they were sent. */
   readonly sent: Asked[][] = [];
+  /** What a monitor hears. */
+  readonly events: FakeEvents = new FakeEvents();
   readonly #queue: Queued[] = [];
   /** What comes only after a wait. */
   readonly #late: Queued[] = [];
@@ -58,6 +112,10 @@ export class FakeKernel implements Transport {
   waitSync(): boolean {
     this.#queue.push(...this.#late.splice(0));
     return this.#queue.length > 0;
+  }
+
+  another(): Promise<EventTransport> {
+    return Promise.resolve(this.events);
   }
 
   close(): void {}
