@@ -4,10 +4,10 @@
  * @module
  */
 
-import { bytes, padding, s32, text, u16, u32, u8 } from "./codec/scalars.ts";
+import { bytes, mac, padding, s32, text, u16, u32, u8 } from "./codec/scalars.ts";
 import type { Message, MessageShape, Table } from "./codec/shape.ts";
 import { BRIDGE_PORT } from "./kinds/bridge.ts";
-import { FAMILY } from "./names.ts";
+import { FAMILY, OPER_STATE } from "./names.ts";
 import { type Request, request } from "./request.ts";
 
 const VLAN_FLAGS = {
@@ -56,11 +56,16 @@ export const BRIDGE_VLAN = {
     change: u32,
   },
   attributes: {
+    address: ["IFLA_ADDRESS", 1, mac],
     name: ["IFLA_IFNAME", 3, text],
+    mtu: ["IFLA_MTU", 4, u32],
+    /** The number of the link below. */
+    link: ["IFLA_LINK", 5, s32],
     /** The number of the bridge. */
     master: ["IFLA_MASTER", 10, u32],
     /** The port's settings. */
     port: ["IFLA_PROTINFO", 12, BRIDGE_PORT],
+    operState: ["IFLA_OPERSTATE", 16, OPER_STATE],
     spec: ["IFLA_AF_SPEC", 26, BRIDGE_AF_SPEC],
     extendedMask: ["IFLA_EXT_MASK", 29, u32],
   },

@@ -5,10 +5,23 @@
  */
 
 import { AF_SPEC } from "./af_spec.ts";
-import { be16, bool, bytes, mac, padding, s32, text, u16, u32, u64, u8 } from "./codec/scalars.ts";
+import {
+  be16,
+  bool,
+  bytes,
+  mac,
+  padding,
+  s32,
+  text,
+  u16,
+  u32,
+  u64,
+  u8,
+  uint,
+} from "./codec/scalars.ts";
 import type { Message, MessageShape, Table } from "./codec/shape.ts";
 import { LINK_KINDS, PORT_KINDS } from "./kinds/mod.ts";
-import { FAMILY } from "./names.ts";
+import { FAMILY, OPER_STATE } from "./names.ts";
 import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, type Request, request } from "./request.ts";
 
 const FLAGS = {
@@ -215,18 +228,7 @@ export const LINK = {
     master: ["IFLA_MASTER", 10, u32],
     txQueueLength: ["IFLA_TXQLEN", 13, u32],
     map: ["IFLA_MAP", 14, MAP],
-    operState: ["IFLA_OPERSTATE", 16, {
-      oneOf: u8,
-      names: {
-        unknown: 0,
-        notPresent: 1,
-        down: 2,
-        lowerLayerDown: 3,
-        testing: 4,
-        dormant: 5,
-        up: 6,
-      },
-    }],
+    operState: ["IFLA_OPERSTATE", 16, OPER_STATE],
     linkMode: ["IFLA_LINKMODE", 17, { oneOf: u8, names: { default: 0, dormant: 1, testing: 2 } }],
     linkInfo: ["IFLA_LINKINFO", 18, LINK_INFO],
     /** A process whose namespace the link shall be in. */
@@ -298,7 +300,7 @@ export const LINK = {
     gsoIpv4MaxSize: ["IFLA_GSO_IPV4_MAX_SIZE", 63, u32],
     groIpv4MaxSize: ["IFLA_GRO_IPV4_MAX_SIZE", 64, u32],
     dpllPin: ["IFLA_DPLL_PIN", 65, bytes],
-    maxPacingOffloadHorizon: ["IFLA_MAX_PACING_OFFLOAD_HORIZON", 66, u64],
+    maxPacingOffloadHorizon: ["IFLA_MAX_PACING_OFFLOAD_HORIZON", 66, uint],
     /** The link can't change its namespace. */
     netnsImmutable: ["IFLA_NETNS_IMMUTABLE", 67, bool],
     headroom: ["IFLA_HEADROOM", 68, u16],

@@ -19,6 +19,20 @@ export const SCOPE = {
   names: { global: 0, site: 200, link: 253, host: 254, nowhere: 255 },
 } as const satisfies OneOfShape;
 
+/** Whether a link can carry packets (RFC 2863, linux/if.h, IF_OPER_*). */
+export const OPER_STATE = {
+  oneOf: u8 as Codec<number>,
+  names: {
+    unknown: 0,
+    notPresent: 1,
+    down: 2,
+    lowerLayerDown: 3,
+    testing: 4,
+    dormant: 5,
+    up: 6,
+  },
+} as const satisfies OneOfShape;
+
 /** Who made a route, a rule or a neighbour (linux/rtnetlink.h, RTPROT_*): "boot" is `ip`'s, "static" an administrator's. */
 export const ROUTE_PROTOCOL = {
   oneOf: u8 as Codec<number>,

@@ -140,10 +140,9 @@ export const nexthop: NexthopRequests = new NexthopRequests();
 
 /** A group has no family and no scope; else the family is the gateway's, IPv4 when nothing says. */
 function described(spec: Nexthop): Nexthop {
-  const protocol = "boot";
-  if (spec.group !== undefined) return { protocol, ...spec };
+  if (spec.group !== undefined) return spec;
   const family = spec.gateway === undefined ? "inet" : familyOf(spec.gateway);
-  return { family, protocol, ...spec };
+  return { family, ...spec };
 }
 
 function change(verb: string, type: number, values: Nexthop, flags = 0): Request<void> {

@@ -279,10 +279,17 @@ function change(
     table: "main",
     protocol: "boot",
     type: "unicast",
-    scope: direct && base.family === "inet" ? "link" : "global",
+    scope: base.family === "inet" ? scopeOf(spec.type ?? "unicast", direct) : "global",
     ...base,
   };
   return request({ ...asked(verb, spec), type, flags, values });
+}
+
+/** How far an IPv4 route of this type reaches, as `ip route` has it. */
+function scopeOf(type: Route["type"], direct: boolean): Route["scope"] {
+  if (type === "local" || type === "nat") return "host";
+  if (type === "broadcast" || type === "multicast" || type === "anycast") return "link";
+  return direct && type === "unicast" ? "link" : "global";
 }
 
 /** What the addresses say of themselves: the family, and a whole prefix unless one is given. */

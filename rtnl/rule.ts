@@ -72,12 +72,12 @@ export const RULE = {
     ipProtocol: ["FRA_IP_PROTO", 22, u8],
     sport: ["FRA_SPORT_RANGE", 23, PORTS],
     dport: ["FRA_DPORT_RANGE", 24, PORTS],
-    dscp: ["FRA_DSCP", 26, u8],
-    flowLabel: ["FRA_FLOWLABEL", 27, be32],
-    flowLabelMask: ["FRA_FLOWLABEL_MASK", 28, be32],
-    sportMask: ["FRA_SPORT_MASK", 29, u16],
-    dportMask: ["FRA_DPORT_MASK", 30, u16],
-    dscpMask: ["FRA_DSCP_MASK", 31, u8],
+    dscp: ["FRA_DSCP", 25, u8],
+    flowLabel: ["FRA_FLOWLABEL", 26, be32],
+    flowLabelMask: ["FRA_FLOWLABEL_MASK", 27, be32],
+    sportMask: ["FRA_SPORT_MASK", 28, u16],
+    dportMask: ["FRA_DPORT_MASK", 29, u16],
+    dscpMask: ["FRA_DSCP_MASK", 30, u8],
   },
 } as const satisfies MessageShape;
 
@@ -107,7 +107,7 @@ export class RuleRequests {
   add(spec: Rule): Request<void> {
     const leads = spec.action === undefined || spec.action === "table";
     const table = leads && !spec.l3mdev ? { table: "main" } as const : {};
-    const values: Rule = { action: "table", protocol: "boot", ...table, ...described(spec) };
+    const values: Rule = { action: "table", ...table, ...described(spec) };
     return change("add", RTM_NEWRULE, values, NLM_F_CREATE | NLM_F_EXCL);
   }
 

@@ -118,6 +118,19 @@ export const be64: Codec<bigint> = long(
   (v, at, n) => v.setBigUint64(at, n),
 );
 
+/** Unsigned, in 32 bits where it fits and in 64 where not (NLA_UINT). */
+export const uint: Codec<bigint> = {
+  read(input, start, end) {
+    const small = u32.read(input, start, end);
+    return small === undefined ? u64.read(input, start, end) : BigInt(small);
+  },
+  write(output, value) {
+    if (typeof value === "bigint" && value >= 0n && value <= 0xffffffffn) {
+      u32.write(output, Number(value));
+    } else u64.write(output, value);
+  },
+};
+
 function long(
   range: string,
   get: (view: DataView, at: number) => bigint,

@@ -1,0 +1,122 @@
+/**
+ * Each thing is made twice, by `ip` in one namespace and by us in another: `ip` must then see the same
+ * in both, and we must understand all that the kernel says of it.
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { InputError, NetlinkError, Netns, type Rtnl } from "../../mod.ts";
+import { kernelTest, runIn } from "../support.ts";
+import { type Case, LINKS, OBJECTS, SETTING } from "./cases.ts";
+
+for (const thing of [...LINKS, ...OBJECTS]) {
+  const lacking = await lackedByKernel(thing);
+  const name = `${thing.name}: what ip makes, we make, and understand`;
+  if (lacking !== undefined) {
+    Deno.test({ name: `${name} (ignored: this kernel: ${lacking})`, ignore: true, fn() {} });
+    continue;
+  }
+  kernelTest(name, { run: true }, async (kernel) => {
+    const other = await kernel.another();
+    using theirs = await kernel.netns.connect();
+    using ours = await other.connect();
+    for (const rtnl of [theirs, ours]) await carryOut(rtnl, SETTING);
+    for (const words of thing.words) await runIn(kernel.netns, ...words.trim().split(/\s+/));
+    await carryOut(ours, thing.requests);
+    const shown = await Promise.all([kernel.netns, other].map((netns) => show(netns, thing.show)));
+    assert(JSON.stringify(shown[0]).length > 10, `${thing.show} shows nothing`);
+    assertEquals(shown[1], shown[0]);
+    for (const rtnl of [theirs, ours]) {
+      assertEquals(unknownIn(await everything(rtnl)), [], "attributes without a row");
+    }
+  });
+}
+
+/** What keeps this kernel from it, by its own answer; undefined where nothing does. */
+async function lackedByKernel({ requests }: Case): Promise<string | undefined> {
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return undefined;
+  try {
+    using netns = await Netns.create();
+    using rtnl = await netns.connect();
+    await carryOut(rtnl, SETTING);
+    await carryOut(rtnl, requests);
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    // EOPNOTSUPP, ENODEV, EPROTONOSUPPORT: the kernel has no such kind; ENOENT: no such qdisc.
+    const lacks = error instanceof NetlinkError &&
+      ["EOPNOTSUPP", "ENODEV", "EPROTONOSUPPORT", "EAFNOSUPPORT"].includes(error.code);
+    const unknown = error instanceof NetlinkError && error.code === "ENOENT" &&
+      /qdisc kind is unknown|classifier not found|TC action module/i.test(error.message);
+    if (lacks || unknown) return error.code;
+  }
+  return undefined;
+}
+
+async function carryOut(rtnl: Rtnl, requests: Case["requests"]): Promise<void> {
+  for (const request of requests) await rtnl.request(request);
+}
+
+async function show(netns: Netns, words: string): Promise<unknown> {
+  const [program, ...rest] = words.split(" ");
+  const output = await runIn(netns, program!, "-j", ...rest);
+  // Classes are shown as text, also with -j.
+  return /^\s*\[/.test(output) ? stable(JSON.parse(output)) : output;
+}
+
+// What differs from one moment, or from one link, to the next.
+const MOMENTARY = ["used", "expires", "updated", "probes", "hello_timer", "gc_timer", "timer"];
+const RANDOM = ["permaddr", "link_netnsid", "stats64", "stats"];
+
+function stable(value: unknown): unknown {
+  if (Array.isArray(value)) return value.filter((entry) => !isNoise(entry)).map(stable);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value)
+    .filter(([key]) => !MOMENTARY.includes(key) && !RANDOM.includes(key));
+  return Object.fromEntries(entries.map(([key, value]) => [key, stable(value)]));
+}
+
+/** IPv6 joins groups when it feels like it. */
+function isNoise(entry: { dst?: unknown } | null): boolean {
+  return String(entry?.dst).startsWith("ff02:");
+}
+
+/** All that the kernel has to say. */
+async function everything(rtnl: Rtnl): Promise<unknown[]> {
+  const links = await Array.fromAsync(rtnl.links.list({ extendedMask: 0 }));
+  const all: unknown[] = [...links];
+  const add = async (list: AsyncIterable<object>) => {
+    for await (const value of list) all.push(value);
+  };
+  await add(rtnl.addresses.list());
+  await add(rtnl.addressLabels.list());
+  await add(rtnl.routes.list());
+  await add(rtnl.nexthops.list());
+  await add(rtnl.nexthopBuckets.list());
+  await add(rtnl.rules.list());
+  await add(rtnl.neighbours.list());
+  await add(rtnl.neighbourTables.list());
+  await add(rtnl.forwarding.list());
+  await add(rtnl.bridgeVlans.list());
+  await add(rtnl.multicastGroups.list());
+  await add(rtnl.qdiscs.list());
+  await add(rtnl.linkStatistics.list({ filter: ["link", "kind", "portKind"] }));
+  await add(rtnl.netnsIds.list());
+  for (const { index } of links) {
+    await add(rtnl.trafficClasses.list({ index }));
+    for (const parent of ["root", "1:", "ffff:fff2", "ffff:fff3"]) {
+      await add(rtnl.filters.list({ index, parent }));
+    }
+  }
+  return all;
+}
+
+// The kernel pads 64-bit values with empty attributes, which say nothing.
+function unknownIn(value: unknown, path = ""): string[] {
+  if (value instanceof Uint8Array || typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    key === "unknown"
+      ? (inner as { type: number; bytes: Uint8Array }[])
+        .filter(({ bytes }) => bytes.length > 0)
+        .map(({ type, bytes }) => `${path} ${type}: ${bytes.toHex()}`)
+      : unknownIn(inner, `${path}.${key}`)
+  );
+}
