@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ip, labels, padding, u32, u8 } from "./codec/scalars.ts";
+import { ip, padding, u32, u8 } from "./codec/scalars.ts";
 import type { Message, MessageShape } from "./codec/shape.ts";
 import { FAMILY } from "./names.ts";
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, type Request, request } from "./request.ts";

@@ -13,7 +13,7 @@ import type { Connection, EventTransport } from "./connection.ts";
 import { LINK, type Link, link, withKind } from "./link.ts";
 import { MESSAGES } from "./messages.ts";
 import { type Neighbour, neighbour } from "./neighbour.ts";
-import { type Netconf } from "./netconf.ts";
+import type { Netconf } from "./netconf.ts";
 import { type NetnsId, netnsId } from "./netns_id.ts";
 import { type Nexthop, nexthop } from "./nexthop.ts";
 import { type Frame, frames, NLM_F_REPLACE, type Request } from "./request.ts";

@@ -6,7 +6,7 @@
 
 import { parseAddress } from "./codec/ip.ts";
 import { bytes, ip, mac, padding, u16, u32, u8 } from "./codec/scalars.ts";
-import { type Codec, type Message, type MessageShape, type Table } from "./codec/shape.ts";
+import type { Codec, Message, MessageShape, Table } from "./codec/shape.ts";
 import { FAMILY, ROUTE_PROTOCOL } from "./names.ts";
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, type Request, request } from "./request.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { bytes, flag, presence, s32, s64, u16, u32, u64, u8 } from "../codec/scalars.ts";
+import { bytes, flag, presence, s32, s64, u32, u64, u8 } from "../codec/scalars.ts";
 import type { Shape, Table } from "../codec/shape.ts";
 import { RATE } from "./rates.ts";
 
