@@ -266,8 +266,8 @@ export class Monitor<Objects extends MonitoredObject = MonitoredObject>
   #upLinks: UpLinks | undefined;
   #socket: EventTransport | undefined;
   #closed = false;
-  /** Somebody iterates, and will close the socket. */
-  #running = false;
+  /** A pool thread watches the socket, which must stay open until it has looked away. */
+  #waiting = false;
   /** Fulfilled when nothing that happens from now on is missed. */
   readonly started: Promise<void>;
 
@@ -303,7 +303,7 @@ export class Monitor<Objects extends MonitoredObject = MonitoredObject>
   close(): void {
     this.#closed = true;
     this.#options.signal?.removeEventListener("abort", this.#abort);
-    if (this.#running) this.#socket?.wake();
+    if (this.#waiting) this.#socket?.wake();
     else this.#socket?.close();
   }
 
@@ -348,7 +348,6 @@ export class Monitor<Objects extends MonitoredObject = MonitoredObject>
     const { signal } = this.#options;
     await this.started;
     const socket = this.#socket!;
-    this.#running = true;
     try {
       while (!this.#closed) {
         const received = socket.receive();
@@ -358,7 +357,6 @@ export class Monitor<Objects extends MonitoredObject = MonitoredObject>
       }
       signal?.throwIfAborted();
     } finally {
-      this.#running = false;
       this.close();
     }
   }
@@ -366,7 +364,9 @@ export class Monitor<Objects extends MonitoredObject = MonitoredObject>
   /** Nothing is queued: time to look for what the kernel did not tell, or to wait. */
   async #idle(socket: EventTransport): Promise<MonitorEvent<Objects>[]> {
     if (this.#outdated.size === 0) {
+      this.#waiting = true;
       await socket.wait(WAIT_MILLISECONDS);
+      this.#waiting = false;
       return [];
     }
     const objects = [...this.#outdated];
@@ -517,9 +517,9 @@ class View {
 
 const OWN = "own";
 
-/** Whether two messages say the same of all that both speak of. */
+/** Whether two messages say the same of all that lasts. */
 function same(a: Values, b: Values): boolean {
-  return Object.keys(a).every((key) => VOLATILE.has(key) || !(key in b) || equal(a[key], b[key]));
+  return Object.keys({ ...a, ...b }).every((key) => VOLATILE.has(key) || equal(a[key], b[key]));
 }
 
 /** Whether two values are alike to the last part. */
