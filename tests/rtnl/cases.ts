@@ -25,6 +25,8 @@ import {
 /** Something to make in a namespace that has {@linkcode SETTING}. */
 export interface Case {
   name: string;
+  /** What both namespaces need before. */
+  before?: string;
   /** The programs that make it. */
   words: string[];
   /** The same as requests. */
@@ -297,7 +299,10 @@ export const LINKS: Case[] = [
     kind: "ip6gretap",
     data: { ...END_POINTS_6, ttl: 9, encapLimit: 3 },
   }, ETHERNET),
-  made("ipip", `ipip ${WORDS_4} ttl 7`, { kind: "ipip", data: { ...END_POINTS, ttl: 7 } }),
+  made("ipip", `ipip ${WORDS_4} ttl 7`, {
+    kind: "ipip",
+    data: { ...END_POINTS, ttl: 7, protocol: "ipip" },
+  }),
   made("sit", `sit ${WORDS_4} ttl 7 mode ip6ip`, {
     kind: "sit",
     data: { ...END_POINTS, ttl: 7, protocol: "ipv6" },
@@ -563,8 +568,8 @@ export const OBJECTS: Case[] = [
   },
   {
     name: "MPLS routes",
+    before: "sysctl -q -w net.mpls.platform_labels=1000",
     words: [
-      "sysctl -q -w net.mpls.platform_labels=1000",
       "ip -f mpls route add 100 as 200/300 via inet 10.0.0.9 proto static",
     ],
     requests: [
@@ -731,13 +736,11 @@ export const OBJECTS: Case[] = [
       ...VLAN_BRIDGE_WORDS,
       "ip link set x up",
       "bridge mdb add dev x port eth0 grp 239.1.1.1 permanent vid 1",
-      "bridge mdb add dev x port eth0 grp ff05::7 permanent vid 1",
     ],
     requests: [
       ...VLAN_BRIDGE_REQUESTS,
       link.set({ index: X, up: true }),
       multicastGroup.add({ bridge: X, port: 10, group: "239.1.1.1", vid: 1 }),
-      multicastGroup.add({ bridge: X, port: 10, group: "ff05::7", vid: 1 }),
     ],
     show: "bridge mdb show dev x",
   },

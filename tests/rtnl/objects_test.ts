@@ -20,6 +20,9 @@ for (const thing of [...LINKS, ...OBJECTS]) {
     using theirs = await kernel.netns.connect();
     using ours = await other.connect();
     for (const rtnl of [theirs, ours]) await carryOut(rtnl, SETTING);
+    if (thing.before !== undefined) {
+      for (const netns of [kernel.netns, other]) await runIn(netns, ...thing.before.split(" "));
+    }
     for (const words of thing.words) await runIn(kernel.netns, ...words.trim().split(/\s+/));
     await carryOut(ours, thing.requests);
     const shown = await Promise.all([kernel.netns, other].map((netns) => show(netns, thing.show)));
@@ -75,8 +78,8 @@ function stable(value: unknown): unknown {
 }
 
 /** IPv6 joins groups when it feels like it. */
-function isNoise(entry: { dst?: unknown } | null): boolean {
-  return String(entry?.dst).startsWith("ff02:");
+function isNoise(entry: { dst?: unknown; grp?: unknown } | null): boolean {
+  return String(entry?.dst).startsWith("ff02:") || String(entry?.grp).startsWith("ff02:");
 }
 
 /** All that the kernel has to say. */
