@@ -409,7 +409,7 @@ function outcomeOf(
   { request, messages, error, interrupted }: Pending,
 ): unknown {
   if (error !== undefined) return error;
-  if (interrupted) {
+  if (interrupted && request.form === "dump") {
     return new InterruptedDumpError(request.operation, request.read(messages));
   }
   if (request.form === "reply" && messages.length === 0) {

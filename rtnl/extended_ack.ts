@@ -93,7 +93,7 @@ function echoedLength(
   end: number,
 ): number {
   if (flags & NLM_F_CAPPED || at + 4 > end) return HEADER;
-  return (view.getUint32(at, true) + 3) & ~3;
+  return Math.max(HEADER, (view.getUint32(at, true) + 3) & ~3);
 }
 
 function policy(

@@ -378,14 +378,15 @@ class TableCodec implements Codec<Values> {
     return whole;
   }
 
-  write(output: Output, values: Values): void {
+  /** `said`: what the header has of it already. */
+  write(output: Output, values: Values, said: Values = {}): void {
     if (typeof values !== "object" || values === null) {
       throw new ValueError(`expected an object, got ${show(values)}`);
     }
     inside((at) => {
       for (const row of this.#rows) {
         const value = values[row.key];
-        if (value === undefined) continue;
+        if (value === undefined || row.inHeader && value === said[row.key]) continue;
         at.key = row.key;
         const form = row.formFor(values);
         if (form === undefined) throw new ValueError("nothing is known of it for this kind");
@@ -527,9 +528,12 @@ function message({ header, attributes }: MessageShape): AnyCodec {
       return body.readInto(input, start + align(head.size!), end, value) ? value : undefined;
     },
     write(output, value: Values) {
+      const start = output.length;
       head.writeStruct(output, value);
+      const said: Values = {};
+      head.readStruct(output, start, output.length, said);
       output.reserve(-output.length & 3);
-      body.write(output, value);
+      body.write(output, value, said);
     },
     locate: (input, start, end, offset) =>
       body.locate(input, start + align(head.size!), end, offset),

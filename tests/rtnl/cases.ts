@@ -301,7 +301,7 @@ export const LINKS: Case[] = [
   }, ETHERNET),
   made("ipip", `ipip ${WORDS_4} ttl 7`, {
     kind: "ipip",
-    data: { ...END_POINTS, ttl: 7, protocol: "ipip" },
+    data: { ...END_POINTS, ttl: 7, protocol: "any" },
   }),
   made("sit", `sit ${WORDS_4} ttl 7 mode ip6ip`, {
     kind: "sit",

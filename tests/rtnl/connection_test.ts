@@ -10,6 +10,7 @@ import {
   NotFoundError,
   type Request,
   route,
+  rule,
 } from "../../mod.ts";
 import { LINK } from "../../rtnl/link.ts";
 import { kernelTest } from "../support.ts";
@@ -237,8 +238,8 @@ kernelTest("the kernel's objections become paths through the request", {}, async
   }));
   assertEquals(peer.attribute, "linkInfo.data.peer.name");
   assert(peer.message.includes("linkInfo.data.peer.name"));
-  const prefix = await refused(address.add({ index: 1, address: "10.0.0.1", prefixLength: 33 }));
-  assertEquals([prefix.code, prefix.kernelMessage], ["EINVAL", "ipv4: Invalid prefix length"]);
+  const label = await refused(rule.add({ family: "mpls", table: 7 }));
+  assertEquals([label.code, label.kernelMessage], ["EAFNOSUPPORT", "Rule family not supported"]);
   const gateway = await refused(route.add({ gateway: "10.0.0.1", oif: 1 }));
   assertEquals(gateway.code, "ENETUNREACH");
 });
