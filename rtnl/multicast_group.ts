@@ -5,8 +5,14 @@
  */
 
 import { parseAddress } from "./codec/ip.ts";
-import { bytes, ip, mac, padding, u16, u32, u8 } from "./codec/scalars.ts";
-import type { Codec, Message, MessageShape, Table } from "./codec/shape.ts";
+import { bytes, ip, mac, padding, show, u16, u32, u8 } from "./codec/scalars.ts";
+import {
+  type Codec,
+  type Message,
+  type MessageShape,
+  type Table,
+  ValueError,
+} from "./codec/shape.ts";
 import { FAMILY, ROUTE_PROTOCOL } from "./names.ts";
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, type Request, request } from "./request.ts";
 
@@ -29,6 +35,9 @@ const groupAddress: Codec<string> = {
     const length = parseAddress(value)?.length;
     if (length === undefined) mac.write(output, value);
     else ip.write(output, value);
+    if (length === undefined && output.length !== start + 6) {
+      throw new ValueError(`expected an IP or Ethernet address, got ${show(value)}`);
+    }
     output.reserve(start + 20 - output.length);
     const protocol = length === 4 ? ETH_P_IP : length === 16 ? ETH_P_IPV6 : 0;
     output.view.setUint16(start + 16, protocol);
