@@ -257,21 +257,24 @@ async function list(words: Words, host: Host): Promise<Result> {
     // A link is left out for having none of those addresses, but not for having no address at all.
     return shown.length === 0 && (own.length > 0 || family !== undefined) ? [] : [{ link, shown }];
   });
-  return listOf(rows.map(({ link, shown }) => {
-    const below = shown.map((address) => printAddress(address, host));
-    return join(
-      printHead(link, filter, host),
-      printed({ addr_info: below.map(({ json }) => json) }, ...below.flatMap(({ text }) => text)),
-    );
-  }).filter(({ text }) => text.length > 0));
+  return listOf(
+    rows.map(({ link, shown }) => {
+      const below = shown.map((address) => printAddress(address, host));
+      return join(
+        printHead(link, filter, host),
+        printed({ addr_info: below.map(({ json }) => json) }, ...below.flatMap(({ text }) => text)),
+      );
+    }).filter(({ text }) => text.length > 0),
+  );
 }
 
 /** The link above its addresses. */
-function printHead(link: Link, { label }: AddressFilter, host: Host): Printed {
+function printHead(link: Link, { label, to }: AddressFilter, host: Host): Printed {
   // As with ip, labels are listed without their links.
   if (label !== undefined) return printed({});
   const head = printLink(link, host, false);
-  return host.family === undefined || host.details ? head : withoutSecondLine(head);
+  const family = host.family ?? to?.family;
+  return family === undefined || host.details ? head : withoutSecondLine(head);
 }
 
 /** With a family, `ip` leaves the link-layer addresses out. */

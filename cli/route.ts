@@ -9,7 +9,17 @@ import { NLM_F_CREATE, type Request } from "../rtnl/request.ts";
 import { route as requests, ROUTE_METRICS } from "../rtnl/route.ts";
 import { scope } from "./address.ts";
 import { type Command, LIST, type Result } from "./command.ts";
-import { device, hex, ip, meaning, number, readNumber, refuseUnless, words } from "./forms.ts";
+import {
+  choice,
+  device,
+  hex,
+  ip,
+  meaning,
+  number,
+  readNumber,
+  refuseUnless,
+  words,
+} from "./forms.ts";
 import { FAMILY, type Host, LOOKING, onHost } from "./host.ts";
 import { listOf } from "./link.ts";
 import { bitsOf, covers, familyOf, type Prefix, prefix, prefixText, readPrefix } from "./prefix.ts";
@@ -20,6 +30,7 @@ import {
   type Printed,
   printed,
   readWord,
+  readWords,
   type Values,
   vocabulary,
   Words,
@@ -96,7 +107,7 @@ function unless<Value>(usual: Value, form: Form<Value>): Form<Value> {
 }
 
 /** ICMPV6_ROUTER_PREF_* (RFC 4191). */
-const preference = words({ medium: 0, high: 1, low: 3 });
+const preference = choice("low", "medium", "high");
 
 /** A type of service. */
 const tos: Form<number> = {
@@ -184,6 +195,13 @@ function metric({ key, is }: WordTable[number]): Form<{ value: unknown; locked: 
   };
 }
 
+/** One of several ways, as it is typed. */
+interface TypedWay {
+  gateway?: Gateway;
+  oif?: number;
+  weight?: number;
+}
+
 /** What may be said of a route, but for what is said of where it leads. */
 interface Typed {
   prefsrc?: string;
@@ -191,7 +209,7 @@ interface Typed {
   dst?: Prefix;
   src?: Prefix;
   gateway?: Gateway;
-  nexthops?: Values[];
+  nexthops?: TypedWay[];
   type?: string;
   scope?: string | number;
   table?: string | number;
@@ -222,11 +240,19 @@ const WORDS: WordTable<Route & Typed> = [
   ...METRICS.map((row) => ({ key: "metrics" as const, word: row.word!, is: metric(row) })),
 ];
 
+/** A gateway of another family than the route's. */
+const otherFamily: Form<string> = {
+  name: "",
+  json: (host) => ({ family: familyOf(host), host }),
+  text: (host) => `${familyOf(host)} ${host}`,
+};
+
 /** What stands between a route's destination and its flags. */
 const SHOWN: WordTable<Route> = [
   { key: "nexthopId", json: "nhid", text: "nhid", is: number },
   { key: "tos", json: "tos", text: "tos", is: tos },
   { key: "gateway", json: "gateway", text: "via", is: ip },
+  { key: "via", json: "via", text: "via", is: otherFamily },
   { key: "oif", json: "dev", text: "dev", is: device },
   { key: "table", json: "table", text: "table", is: unless("main", table) },
   { key: "protocol", json: "protocol", text: "proto", is: unless("boot", protocol) },
@@ -267,6 +293,7 @@ export function printRoute(route: Route, host: Host): Printed {
     printCache(route, isCloned),
     printMetrics(route, host),
     print(MORE, route, host),
+    printWays(route, host),
   );
 }
 
@@ -280,20 +307,22 @@ function printFlags(flags: readonly string[]): Printed {
   return printed({ flags: shown }, ...shown);
 }
 
+const RTCF_LOCAL = 0x80000000;
+
 /** What the kernel remembers of a route: of one that was looked up, also that it comes from there. */
 function printCache(
-  { family, flags = [], cacheInfo, ...route }: Route,
+  { family, flags = [], cacheInfo, uid }: Route,
   isCloned: boolean,
 ): Printed {
   const json: Record<string, unknown> = {};
   const text: string[] = [];
-  const uid = (route as { uid?: number }).uid;
   if (uid !== undefined) {
     json.uid = uid;
     text.push(`uid ${uid}`);
   }
   if (isCloned && family === "inet") {
-    const local = flags.some((flag) => flag === "0x80000000" || flag === "local" as string);
+    // RTCF_LOCAL of linux/in_route.h, where IPv4's cache keeps its own flags.
+    const local = flags.some((flag) => flag.startsWith("0x") && (Number(flag) & RTCF_LOCAL) !== 0);
     json.cache = local ? ["local"] : [];
     text.push("\n    cache", local ? "<local>" : "");
   }
@@ -327,6 +356,48 @@ function printMetrics({ metrics }: Route, host: Host): Printed {
     }),
     features === 1 ? "features ecn" : "",
   );
+}
+
+/** One of several ways. */
+const WAY: WordTable<Way> = [
+  { key: "gateway", word: "via", is: gateway },
+  { key: "oif", word: "dev", is: device },
+  { key: "weight", word: "weight", is: number },
+  { key: "flags", word: "onlink", is: onlink },
+];
+const SHOWN_WAY: WordTable<Way> = [
+  { key: "gateway", json: "gateway", text: "via", is: ip },
+  { key: "via", json: "via", text: "via", is: otherFamily },
+  { key: "oif", json: "dev", text: "dev", is: device },
+  { key: "weight", json: "weight", text: "weight", is: number },
+];
+
+/** What of a way is typed and printed. */
+interface Way {
+  gateway?: string;
+  via?: string;
+  oif?: number;
+  weight?: number;
+  flags?: readonly string[];
+}
+
+function printWays({ multipath }: Route, host: Host): Printed {
+  if (multipath === undefined) return printed({});
+  const ways = (multipath as readonly Way[]).map((way) =>
+    join(print(SHOWN_WAY, way, host), printFlags(way.flags ?? []))
+  );
+  return printed(
+    { nexthops: ways.map(({ json }) => json) },
+    ...ways.flatMap(({ text }) => ["\n\tnexthop", ...text]),
+  );
+}
+
+/** The ways behind each `nexthop`. */
+function readWays(words: Words, host: Host): TypedWay[] {
+  const ways: TypedWay[] = [];
+  while (words.takeIf("nexthop")) ways.push(readWords(WAY, words, {}, host));
+  words.end([...vocabulary(WAY), "nexthop"]);
+  return ways;
 }
 
 /** Which routes to list or flush. */
@@ -478,8 +549,8 @@ async function get(words: Words, host: Host): Promise<Result> {
     dst: dst.address,
     dstLength: bitsOf(dst.address),
     ...src?.address === undefined ? {} : { src: src.address, srcLength: src.length },
-    // IPv4 alone knows it: tells the table (RTM_F_LOOKUP_TABLE).
-    ...dst.family === "inet" ? { flags: ["0x1000"] } : {},
+    // Tells the table; IPv4 alone knows it.
+    ...dst.family === "inet" ? { flags: ["lookupTable"] } : {},
   });
   return listOf([printRoute(route, host)]);
 }
@@ -506,6 +577,10 @@ function readRoute(words: Words, host: Host): Typed {
   const typed: Typed = {};
   while (words.next !== undefined) {
     words.takeIf("to");
+    if (words.next === "nexthop") {
+      typed.nexthops = readWays(words, host);
+      break;
+    }
     if (typed.dst === undefined && !vocabulary(WORDS).includes(words.next)) {
       const type = TYPES.find((type) => type === words.next);
       if (type !== undefined) {
@@ -523,8 +598,9 @@ function readRoute(words: Words, host: Host): Typed {
 
 /** The library's words for what was typed, with what `ip` takes for granted. */
 function specOf(verb: Verb, typed: Typed, host: Host): Route {
-  const { dst, src, gateway, ...rest } = typed;
+  const { dst, src, gateway, nexthops, ...rest } = typed;
   const family = dst!.family ?? host.family ?? src?.family ?? gateway?.family ??
+    nexthops?.[0]?.gateway?.family ??
     (typed.prefsrc === undefined ? "inet" : familyOf(typed.prefsrc));
   const isNew = verb !== "delete";
   const type = typed.type ?? (isNew ? "unicast" : undefined);
@@ -540,6 +616,13 @@ function specOf(verb: Verb, typed: Typed, host: Host): Route {
     dstLength: dst!.length,
     ...src?.address === undefined ? {} : { src: src.address, srcLength: src.length },
     ...gateway === undefined ? {} : through(gateway, family),
+    ...nexthops === undefined ? {} : {
+      multipath: nexthops.map(({ gateway, ...way }) => ({
+        weight: 1,
+        ...way,
+        ...gateway === undefined ? {} : through(gateway, family),
+      })),
+    },
   };
 }
 
@@ -556,9 +639,8 @@ function usualScope(type: string | undefined, family: string, isNew: boolean, ty
 }
 
 /** A gateway of the route's own family, or of another one. */
-function through(gateway: Gateway, family: string): Route {
-  if (gateway.family === family) return { gateway: gateway.address };
-  return { via: gateway } as unknown as Route;
+function through(gateway: Gateway, family: string): Pick<Route, "gateway" | "via"> {
+  return gateway.family === family ? { gateway: gateway.address } : { via: gateway.address };
 }
 
 function requestFor(verb: Verb, spec: Route): Request<void> {

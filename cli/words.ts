@@ -200,5 +200,8 @@ export function printed(json: Record<string, unknown>, ...text: string[]): Print
 
 /** The text of an object, one blank between its parts. */
 export function textOf({ text }: Printed): string {
-  return text.filter((part) => part !== "").join(" ").replaceAll(" \n", "\n").trimEnd().replace(/^\n/, "");
+  return text.filter((part) => part !== "").join(" ").replaceAll(" \n", "\n").trimEnd().replace(
+    /^\n/,
+    "",
+  );
 }

@@ -142,7 +142,7 @@ kernelTest("bad input is one sentence, and the kernel is as it was", NEEDS, asyn
     [["link", "add", "x", "type", "vxlan", "id"], 2, /Expected NUMBER behind "id"/],
     [["link", "add", "x"], 2, /type KIND/],
     [["link", "set", "lo", "mtu", "1400", "mtu", "1500"], 2, /"mtu" is given twice/],
-    [["link", "set", "ol", "up"], 1, /Cannot find link ol: there is none; did you mean "lo"/],
+    [["link", "set", "vh1", "up"], 1, /Cannot find link vh1: there is none; did you mean "vh0"/],
     [["address", "add", "10.0.0.1/33", "dev", "lo"], 2, /ADDRESS\/LENGTH/],
     [["address", "add", "10.0.0.1/24"], 2, /dev/],
     [["route", "add", "10.0.0.0/8", "vai", "10.0.0.1"], 2, /did you mean "via"/],
@@ -156,7 +156,7 @@ kernelTest("bad input is one sentence, and the kernel is as it was", NEEDS, asyn
     [["sysctl", "net.ipv4.ip_forward=a\nb"], 1, /one line/],
   ];
   for (const [args, code, message] of refusals) {
-    const outcome = await denolink(["--netns", path(kernel.netns), ...args]);
+    const outcome = await here("--netns", path(kernel.netns), ...args);
     const said = args.join(" ");
     assertMatch(outcome.stderr, message, said);
     assertMatch(outcome.stderr, /^denolink: [^\n]+\n$/, said);
