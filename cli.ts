@@ -91,7 +91,7 @@ function explain(error: unknown, command: Command | undefined, output: Output): 
 
 /** A message may quote what was typed, line feeds and all. */
 function oneLine(message: string): string {
-  return message.replace(/[\x00-\x1f\x7f]+/g, (controls) => JSON.stringify(controls).slice(1, -1));
+  return message.replace(/\p{Cc}+/gu, (controls) => JSON.stringify(controls).slice(1, -1));
 }
 
 function print(text: string, output: Output): number {

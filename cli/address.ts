@@ -8,18 +8,9 @@ import { type Address, InputError, type Link, NetlinkError } from "../mod.ts";
 import { address as requests } from "../rtnl/address.ts";
 import { NLM_F_CREATE, type Request } from "../rtnl/request.ts";
 import { type Command, LIST, type Result } from "./command.ts";
-import {
-  choice,
-  device,
-  ip,
-  meaning,
-  number,
-  readNumber,
-  refuseUnless,
-  text,
-  words,
-} from "./forms.ts";
+import { device, ip, meaning, number, readNumber, refuseUnless, text, words } from "./forms.ts";
 import { FAMILY, type Host, LOOKING, onHost } from "./host.ts";
+import { type Scope, scope } from "./routing.ts";
 import { chosen, FILTER, type LinkFilter, listOf, printLink, readFilter } from "./link.ts";
 import {
   bitsOf,
@@ -36,26 +27,10 @@ import {
   print,
   type Printed,
   printed,
-  readWord,
-  vocabulary,
+  readPhrase,
   Words,
   type WordTable,
 } from "./words.ts";
-
-const SCOPES = ["global", "site", "link", "host", "nowhere"] as const;
-
-/** How far an address or a route reaches, as the rtnl tables name it. */
-export type Scope = NonNullable<Address["scope"]>;
-
-/** The same as it is typed. */
-export const scope: Form<Scope> = {
-  ...choice(...SCOPES) as Form<Scope>,
-  name: "SCOPE",
-  parse(typed) {
-    const word = typed.take() ?? "";
-    return SCOPES.find((scope) => scope === word) ?? readNumber(word);
-  },
-};
 
 const FOREVER = 0xffffffff;
 
@@ -310,13 +285,11 @@ type Verb = "add" | "change" | "replace" | "delete";
 /** Adds, changes or deletes an address. */
 async function change(verb: Verb, words: Words, host: Host): Promise<Result> {
   const typed: Typed = {};
-  while (words.next !== undefined) {
-    const isKeyword = vocabulary(WORDS).includes(words.next);
-    if (!isKeyword && typed.local === undefined && /[\d:]/.test(words.next)) {
-      const at = words.at;
-      typed.local = readPrefix(words.take()!) ?? words.expected("an ADDRESS/LENGTH", at);
-    } else if (!readWord(WORDS, words, typed, host)) words.end(vocabulary(WORDS));
-  }
+  readPhrase(WORDS, words, typed, host, (word) => {
+    if (typed.local !== undefined || !/[\d:]/.test(word)) return false;
+    typed.local = readPrefix(word) ?? words.expected("an ADDRESS/LENGTH");
+    return true;
+  });
   const request = requestFor(verb, specOf(verb, typed));
   await host.rtnl.request(request);
   return {};

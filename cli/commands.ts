@@ -10,7 +10,10 @@ import type { Command } from "./command.ts";
 import { hint, UsageError } from "./errors.ts";
 import { LINK_COMMANDS } from "./link.ts";
 import { NETNS_COMMANDS } from "./netns.ts";
+import { NEIGHBOUR_COMMANDS } from "./neighbour.ts";
+import { NEXTHOP_COMMANDS } from "./nexthop.ts";
 import { ROUTE_COMMANDS } from "./route.ts";
+import { RULE_COMMANDS } from "./rule.ts";
 import { SYSCTL_COMMANDS } from "./sysctl.ts";
 import { resolve } from "./words.ts";
 
@@ -20,6 +23,9 @@ export const COMMANDS: readonly Command[] = [
   ...LINK_COMMANDS,
   ...ADDRESS_COMMANDS,
   ...ROUTE_COMMANDS,
+  ...RULE_COMMANDS,
+  ...NEIGHBOUR_COMMANDS,
+  ...NEXTHOP_COMMANDS,
   ...NETNS_COMMANDS,
   ...SYSCTL_COMMANDS,
 ];

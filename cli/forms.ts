@@ -46,7 +46,7 @@ export const hex: Form<number> = {
 };
 
 /** As printf's `%#x`. */
-function hexText(value: number): string {
+export function hexText(value: number): string {
   return value === 0 ? "0" : `0x${value.toString(16)}`;
 }
 

@@ -29,6 +29,7 @@ import {
   type Printed,
   printed,
   readAll,
+  readPhrase,
   readWord,
   readWords,
   textOf,
@@ -346,14 +347,11 @@ export function readFilter<Filter extends LinkFilter>(
   filter: Filter,
   host: Host,
 ): Filter {
-  while (words.next !== undefined) {
-    const at = words.at;
-    readWords(table, words, filter, host);
-    if (words.at > at) continue;
-    if (filter.name !== undefined) words.end(vocabulary(table));
-    filter.name = words.demand("a link's name");
-  }
-  return filter;
+  return readPhrase(table, words, filter, host, (word) => {
+    if (filter.name !== undefined) return false;
+    filter.name = word;
+    return true;
+  });
 }
 
 /** Several objects as a list, and as their texts. */

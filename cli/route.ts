@@ -4,31 +4,23 @@
  * @module
  */
 
-import { NetlinkError, type Route } from "../mod.ts";
+import { NetlinkError, type Nexthop, type Route } from "../mod.ts";
 import { NLM_F_CREATE, type Request } from "../rtnl/request.ts";
 import { route as requests, ROUTE_METRICS } from "../rtnl/route.ts";
-import { scope } from "./address.ts";
 import { type Command, LIST, type Result } from "./command.ts";
-import {
-  choice,
-  device,
-  hex,
-  ip,
-  meaning,
-  number,
-  readNumber,
-  refuseUnless,
-  words,
-} from "./forms.ts";
+import { choice, device, hex, ip, meaning, number, refuseUnless, words } from "./forms.ts";
 import { FAMILY, type Host, LOOKING, onHost } from "./host.ts";
 import { listOf } from "./link.ts";
+import { printNexthop } from "./nexthop.ts";
 import { bitsOf, covers, familyOf, type Prefix, prefix, prefixText, readPrefix } from "./prefix.ts";
+import { type Gateway, gateway, printFlags, protocol, scope, table, unless } from "./routing.ts";
 import {
   type Form,
   join,
   print,
   type Printed,
   printed,
+  readPhrase,
   readWord,
   readWords,
   type Values,
@@ -37,31 +29,6 @@ import {
   type WordTable,
 } from "./words.ts";
 
-/** RTPROT_* as /etc/iproute2/rt_protos names them. */
-const PROTOCOLS = {
-  unspec: 0,
-  redirect: 1,
-  kernel: 2,
-  boot: 3,
-  static: 4,
-  gated: 8,
-  ra: 9,
-  mrt: 10,
-  zebra: 11,
-  bird: 12,
-  dnrouted: 13,
-  xorp: 14,
-  ntk: 15,
-  dhcp: 16,
-  keepalived: 18,
-  babel: 42,
-  openr: 99,
-  bgp: 186,
-  isis: 187,
-  ospf: 188,
-  rip: 189,
-  eigrp: 192,
-} as const;
 const TYPES = [
   "unicast",
   "local",
@@ -75,37 +42,6 @@ const TYPES = [
   "nat",
 ] as const;
 
-/** A number with a name in a file of /etc/iproute2, whatever the rtnl table calls it. */
-function named(names: Readonly<Record<string, number>>, what: string): Form<string | number> {
-  const nameOf = (value: string | number) =>
-    typeof value === "string"
-      ? value
-      : Object.keys(names).find((name) => names[name] === value) ?? String(value);
-  return {
-    name: what,
-    parse(words) {
-      const word = words.take() ?? "";
-      return Object.hasOwn(names, word) ? names[word] : readNumber(word);
-    },
-    json: nameOf,
-    text: nameOf,
-  };
-}
-
-/** Who made a route or a rule. */
-export const protocol: Form<string | number> = named(PROTOCOLS, "PROTOCOL");
-/** A routing table. */
-export const table: Form<string | number> = named({ default: 253, main: 254, local: 255 }, "TABLE");
-
-/** The same, printed without --details only when it is no such value. */
-function unless<Value>(usual: Value, form: Form<Value>): Form<Value> {
-  return {
-    ...form,
-    json: (value, host) => value === usual && !host.details ? undefined : form.json?.(value, host),
-    text: (value, host) => value === usual && !host.details ? undefined : form.text?.(value, host),
-  };
-}
-
 /** ICMPV6_ROUTER_PREF_* (RFC 4191). */
 const preference = choice("low", "medium", "high");
 
@@ -114,23 +50,6 @@ const tos: Form<number> = {
   ...hex,
   json: (value) => value === 0 ? undefined : `0x${value.toString(16).padStart(2, "0")}`,
   text: (value) => value === 0 ? undefined : `0x${value.toString(16).padStart(2, "0")}`,
-};
-
-/** Where a route leads, before the families are compared. */
-interface Gateway {
-  family: "inet" | "inet6";
-  address: string;
-}
-
-/** `via 10.0.0.1`, `via inet6 fe80::1`. */
-const gateway: Form<Gateway> = {
-  name: "[inet|inet6] ADDRESS",
-  parse(words, host, typed) {
-    const said = words.takeIf("inet") ? "inet" : words.takeIf("inet6") ? "inet6" : undefined;
-    const address = ip.parse!(words, host, typed);
-    if (address === undefined || said !== undefined && said !== familyOf(address)) return undefined;
-    return { family: familyOf(address), address };
-  },
 };
 
 /** Milliseconds, or with `s` seconds; the kernel counts them in fractions. */
@@ -267,19 +186,13 @@ const MORE: WordTable<Route> = [
   { key: "preference", json: "pref", text: "pref", is: preference },
 ];
 
-const FLAGS = [
-  "dead",
-  "onlink",
-  "pervasive",
-  "offload",
-  "trap",
-  "notify",
-  "linkdown",
-  "unresolved",
-] as const;
-
 /** A route as `ip route` prints it; what a filter makes clear is left out of it. */
-export function printRoute(route: Route, host: Host): Printed {
+export function printRoute(
+  route: Route,
+  host: Host,
+  nexthops: ReadonlyMap<number, Nexthop> = new Map(),
+): Printed {
+  const nexthop = host.details ? nexthops.get(route.nexthopId ?? 0) : undefined;
   const isCloned = route.flags?.includes("cloned") ?? false;
   const { table: _, protocol: __, scope: ___, ...cloned } = route;
   const type = route.type === "unicast" && !host.details ? undefined : route.type;
@@ -293,18 +206,19 @@ export function printRoute(route: Route, host: Host): Printed {
     printCache(route, isCloned),
     printMetrics(route, host),
     print(MORE, route, host),
+    nexthop === undefined ? printed({}) : described(printNexthop(nexthop, host)),
     printWays(route, host),
   );
+}
+
+/** The nexthop that a route shares with others. */
+function described({ json, text }: Printed): Printed {
+  return printed({ nh_info: json }, "\n\tnh_info", ...text);
 }
 
 /** A route that was looked up says its table when that isn't the usual one. */
 function lookedUp({ table }: Route): Route {
   return table === undefined || table === "main" || table === "unspec" ? {} : { table };
-}
-
-function printFlags(flags: readonly string[]): Printed {
-  const shown = FLAGS.filter((flag) => flags.includes(flag));
-  return printed({ flags: shown }, ...shown);
 }
 
 const RTCF_LOCAL = 0x80000000;
@@ -438,23 +352,17 @@ const FILTER: WordTable<RouteFilter> = [
   { key: "cloned", word: ["cached", "cloned"], is: meaning(true) },
   { key: "root", word: "root", is: prefix },
   { key: "match", word: "match", is: prefix },
-  { key: "exact", word: ["exact", "to"], is: prefix },
+  { key: "exact", word: "exact", is: prefix },
 ];
 
 function readFilter(words: Words, host: Host): RouteFilter {
   const filter: RouteFilter = {};
-  while (words.next !== undefined) {
-    if (words.takeIf("to")) continue;
-    if (!vocabulary(FILTER).includes(words.next)) {
-      const bare = readPrefix(words.next);
-      if (bare !== undefined && filter.exact === undefined) {
-        filter.exact = bare;
-        words.take();
-        continue;
-      }
-    }
-    if (!readWord(FILTER, words, filter, host)) words.end(vocabulary(FILTER));
-  }
+  readPhrase(FILTER, words, filter, host, (word) => {
+    const bare = readPrefix(word);
+    if (bare === undefined || filter.exact !== undefined) return word === "to";
+    filter.exact = bare;
+    return true;
+  });
   return filter;
 }
 
@@ -494,7 +402,9 @@ function matches(route: Route, filter: RouteFilter, host: Host): boolean {
 async function list(words: Words, host: Host): Promise<Result> {
   const filter = readFilter(words, host);
   const routes = await routesOf(filter, host);
-  return listOf(routes.map((route) => printRoute(withoutClear(route, filter), host)));
+  const nexthops = host.details ? await Array.fromAsync(host.rtnl.nexthops.list()) : [];
+  const byId = new Map(nexthops.map((nexthop) => [nexthop.id!, nexthop]));
+  return listOf(routes.map((route) => printRoute(withoutClear(route, filter), host, byId)));
 }
 
 /** What the filter says of all of them is not said of each. */
@@ -531,16 +441,12 @@ function identity(route: Route): Route {
 /** The route to a destination. */
 async function get(words: Words, host: Host): Promise<Result> {
   const typed: Values = {};
-  while (words.next !== undefined) {
-    words.takeIf("to");
-    const bare = typed.dst === undefined && !vocabulary(ASKED).includes(words.next)
-      ? readPrefix(words.next)
-      : undefined;
-    if (bare !== undefined) {
-      typed.dst = bare;
-      words.take();
-    } else if (!readWord(ASKED, words, typed, host)) words.end(vocabulary(ASKED));
-  }
+  readPhrase(ASKED, words, typed, host, (word) => {
+    const bare = readPrefix(word);
+    if (bare === undefined || typed.dst !== undefined) return word === "to";
+    typed.dst = bare;
+    return true;
+  });
   const { dst, src, ...rest } = typed as { dst?: Prefix; src?: Prefix };
   refuseUnless(dst?.address, "Expected an ADDRESS to find the route to");
   const route = await host.rtnl.routes.get({

@@ -34,7 +34,10 @@ export interface Word<Key extends string = string> {
   /** What is typed, the usual word first; a row without is only printed. */
   readonly word?: string | readonly string[];
   readonly is: Form;
-  /** Its name in `ip -j`, the word unless said; empty when it is not printed there. */
+  /**
+   * Its name in `ip -j`, the word unless said; empty when it is not printed there, `*` when its form
+   * gives an object whose keys stand side by side with the others.
+   */
   readonly json?: string;
   /** What stands in front of it in text, the word unless said; `false` when it is not printed. */
   readonly text?: string | false;
@@ -140,6 +143,22 @@ export function readAll<Into extends object>(
   return values;
 }
 
+/** Reads words of a table to the end; `bare` may take a word that is no keyword in full. */
+export function readPhrase<Into extends object>(
+  table: WordTable,
+  words: Words,
+  into: Into,
+  host: Host,
+  bare: (word: string) => boolean,
+): Into {
+  const keywords = vocabulary(table);
+  while (words.next !== undefined) {
+    if (!keywords.includes(words.next) && bare(words.next)) words.take();
+    else if (!readWord(table, words, into, host)) words.end(keywords);
+  }
+  return into;
+}
+
 /** Reads one word of a table and its value; false when the next is none of them. */
 export function readWord(table: WordTable, words: Words, into: object, host: Host): boolean {
   const values = into as Values;
@@ -169,7 +188,8 @@ export function print(table: WordTable, values: object, host: Host): Printed {
     const [word = ""] = spellings(row);
     const name = row.json ?? word;
     const shown = name === "" ? undefined : row.is.json?.(value, host);
-    if (shown !== undefined) json[name] = shown;
+    if (name === "*") Object.assign(json, shown);
+    else if (shown !== undefined) json[name] = shown;
     const label = row.text ?? word;
     if (label === false) continue;
     const written = row.is.label === undefined
@@ -200,7 +220,10 @@ export function printed(json: Record<string, unknown>, ...text: string[]): Print
 
 /** The text of an object, one blank between its parts. */
 export function textOf({ text }: Printed): string {
-  return text.filter((part) => part !== "").join(" ").replaceAll(" \n", "\n").trimEnd().replace(
+  return text.filter((part) => part !== "").join(" ").replaceAll(" \n", "\n").replaceAll(
+    "\t ",
+    "\t",
+  ).trimEnd().replace(
     /^\n/,
     "",
   );

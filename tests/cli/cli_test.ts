@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { COMMANDS } from "../../cli/commands.ts";
 import { helpOf, nameOf, optionsOf } from "../../cli/command.ts";
-import { createVethPair, Netns, setLinkUp } from "../../mod.ts";
+import { createVethPair, Netns } from "../../mod.ts";
 import { kernelTest, runIn } from "../support.ts";
 import { CLI, denolink, here, invocation, json, path, succeed } from "./denolink.ts";
 

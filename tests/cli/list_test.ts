@@ -37,6 +37,28 @@ route add 198.51.105.0/24 via inet6 fd01::9
 route add 10.10.0.0/16 dev va table 100
 route add 10.11.0.0/16 dev va table 4711
 -6 route add 2001:db8::/32 via fd01::2
+nexthop add id 7 via 10.1.0.3 dev vb
+nexthop add id 8 via 10.1.0.4 dev vb proto static onlink
+nexthop add id 9 dev va
+nexthop add id 10 blackhole
+nexthop add id 11 group 7,3/8
+nexthop add id 12 via fd01::3 dev vb
+nexthop add id 13 via 10.1.0.9 fdb
+route add 198.51.106.0/24 nhid 7
+route add 198.51.107.0/24 nhid 11
+rule add from 10.0.0.0/8 table 100
+rule add from 10.1.2.3 to 192.0.2.0/24 priority 77 lookup main suppress_prefixlength 0
+rule add fwmark 0x10/0xff iif va table 4711 proto static
+rule add not oif vb ipproto tcp dport 80-90 sport 1234 prohibit priority 40000
+rule add uidrange 7-9 goto 32766 priority 99
+rule add tos 0x10 blackhole priority 98
+-6 rule add from fd01::/64 table 100
+neighbour add 10.1.0.3 lladdr 02:00:5e:00:53:01 dev vb
+neighbour add 10.1.0.4 lladdr 02:00:5e:00:53:02 dev vb nud stale
+neighbour add 10.1.0.5 lladdr 02:00:5e:00:53:03 dev va nud noarp
+neighbour add fd01::3 lladdr 02:00:5e:00:53:04 dev vb nud reachable router
+neighbour add 10.1.0.6 lladdr 02:00:5e:00:53:05 dev va extern_learn proto zebra
+neighbour add proxy 10.1.0.7 dev vb
 -6 route add 2001:db9::/32 dev vb pref high expires 900
 -6 route add unreachable 2001:dba::/32
 `;
@@ -82,12 +104,36 @@ route show metric 9
 -6 route show table local
 -6 route show table all
 -d -6 route show
+rule show
+rule
+-6 rule show
+-d rule show
+rule show table 100
+rule show from 10.1.2.3
+neighbour show
+n
+neighbour show dev vb
+neighbour show nud noarp
+neighbour show to 10.1.0.0/24
+neighbour show proxy
+-6 neighbour show
+nexthop show
+nexthop
+-d nexthop show
+nexthop show dev vb
+nexthop show groups
+nexthop get id 8
 route get 10.1.0.77
 route get 10.1.0.1
 route get 192.0.2.1 oif va
 route get 198.51.102.1
 route get 127.0.0.1
 route get fd01::5
+`;
+
+/** What ip 6.1 has no JSON for. */
+const IN_WORDS_ONLY = `
+neighbour get 10.1.0.3 dev vb
 `;
 
 const phrases = (text: string) => text.trim().split("\n").map((line) => line.split(" "));
@@ -105,6 +151,10 @@ kernelTest("what ip lists, denolink lists from the same words", NEEDS, async (ke
       const theirs = await runIn(netns, "ip", ...words);
       assertEquals(aged(lines(await succeed(kernel, ...words))), aged(lines(theirs)));
     });
+  }
+  for (const words of phrases(IN_WORDS_ONLY)) {
+    const theirs = await runIn(netns, "ip", ...words);
+    assertEquals(lines(await succeed(kernel, ...words)), lines(theirs));
   }
 });
 
