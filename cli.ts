@@ -11,109 +11,119 @@
  */
 
 import { InputError, NetlinkError, RemoteError, UnsupportedError } from "./mod.ts";
-import { COMMANDS } from "./cli/commands.ts";
-import {
-  checkCounts,
-  type Command,
-  helpOf,
-  helpOfAll,
-  nearest,
-  parse,
-  UsageError,
-} from "./cli/usage.ts";
+import { check, type Command, helpOf, helpOfAll, nameOf, optionsOf } from "./cli/command.ts";
+import { beginningWith, COMMANDS, find } from "./cli/commands.ts";
+import { UsageError } from "./cli/errors.ts";
+import { COMMON, type Options, refuse, takeApart } from "./cli/options.ts";
 import config from "./deno.json" with { type: "json" };
 
+/** Where a command writes. */
+export interface Output {
+  /** Its standard output. */
+  out(text: string): void;
+  /** Its standard error. */
+  err(text: string): void;
+}
+
 /** Runs the command that the arguments name, and returns its exit status. */
-export async function main(argv: string[]): Promise<number> {
+export async function main(argv: readonly string[], output: Output = STANDARD): Promise<number> {
   let command: Command | undefined;
   try {
-    const leading = leadingOptions(argv);
-    const words = argv.slice(leading.length);
-    if (leading.includes("--version")) return print(config.version);
-    if (words.length === 0 || words[0] === "help" && words.length === 1) {
-      return leading.some(isHelp) || words.length > 0 ? print(helpOfAll(COMMANDS)) : refuse(
-        new UsageError("Which command?"),
-      );
-    }
-    if (words[0] === "help") return print(helpOf(find(words.slice(1)).command));
+    const all = takeApart(argv, OPTIONS, isForeign);
+    if (all.has("version")) return print(config.version, output);
+    const words = all.words[0] === "help" ? all.words.slice(1) : all.words;
+    const wantsHelp = all.has("help") || words !== all.words;
+    if (wantsHelp && !isWhole(words)) return print(helpOfAll(beginningWith(words)), output);
     const found = find(words);
     command = found.command;
-    const typed = parse(command, [...leading, ...found.rest]);
-    if (typed.has("help")) return print(helpOf(command));
-    checkCounts(command, typed);
-    const { json, text, status = 0 } = await command.run(typed);
-    if (typed.has("json") && status === 0) print(JSON.stringify(json));
-    else if (text !== "") print(text);
+    const typed = { ...all, words: words.slice(found.taken) };
+    if (wantsHelp) return print(helpOf(command, typed.words), output);
+    const known = Object.keys(optionsOf(command));
+    for (const option of all.given.keys()) {
+      if (!known.includes(option)) refuse(`--${option}`, known);
+    }
+    check(command, typed);
+    const { json, text = "", status = 0 } = await command.run(typed);
+    if (typed.has("json")) {
+      if (json !== undefined) print(JSON.stringify(json), output);
+    } else if (text !== "") print(text, output);
     return status;
   } catch (error) {
-    return refuse(error, command);
+    return explain(error, command, output);
   }
 }
 
-/** Options before the command's words, each with its value. */
-function leadingOptions(argv: string[]): string[] {
-  let end = 0;
-  while (argv[end]?.startsWith("-")) end += argv[end] === "--netns" ? 2 : 1;
-  return argv.slice(0, end);
+/** The options of all commands: which of them take a value is the same everywhere. */
+const OPTIONS: Options = {
+  ...Object.assign({}, ...COMMANDS.map(({ options }) => options)),
+  ...COMMON,
+  version: { help: "print the version" },
+};
+
+/** Whether the words so far end where another program's begin. */
+function isForeign(words: readonly string[]): boolean {
+  if (words.length < 2) return false;
+  const last = beginningWith(words.slice(0, 2));
+  const from = last.length === 1 ? last[0]!.foreignFrom : undefined;
+  return from !== undefined && words.length >= 2 + from;
 }
 
-function isHelp(option: string): boolean {
-  return option === "--help" || option === "-h";
+/** Whether the words name one command, and not a noun that has several. */
+function isWhole(words: readonly string[]): boolean {
+  if (words.length === 0) return false;
+  const { command, taken } = find(words);
+  return taken === command.words.length;
 }
 
-/** The command that the first words name; a noun alone lists, as with `ip`. */
-function find(words: string[]): { command: Command; rest: string[] } {
-  for (const command of COMMANDS) {
-    if (command.words.every((names, i) => names.includes(words[i] ?? ""))) {
-      return { command, rest: words.slice(command.words.length) };
-    }
-  }
-  const [noun, verb] = words;
-  const ofNoun = COMMANDS.filter(({ words: [names] }) => names?.includes(noun ?? ""));
-  if (ofNoun.length > 0 && (verb === undefined || verb.startsWith("-"))) {
-    return { command: ofNoun[0]!, rest: words.slice(1) };
-  }
-  throw unknownCommand(noun ?? "", verb, ofNoun);
-}
-
-function unknownCommand(noun: string, verb: string | undefined, ofNoun: Command[]): UsageError {
-  const typed = ofNoun.length > 0 ? verb ?? "" : noun;
-  const at = ofNoun.length > 0 ? 1 : 0;
-  const candidates = (ofNoun.length > 0 ? ofNoun : COMMANDS).map(({ words }) =>
-    words[at]?.[0] ?? ""
-  );
-  const near = nearest(typed, candidates);
-  const hint = near === undefined ? "" : `; did you mean "${near}"?`;
-  return new UsageError(
-    `There is no command "${ofNoun.length > 0 ? `${noun} ${typed}` : typed}"${hint}`,
-  );
-}
-
-/** Says on standard error what was refused; what is no refusal is a bug, and shows where. */
-function refuse(error: unknown, command?: Command): number {
+/** Says on standard error what was refused, in one line; what is no refusal is a bug, and shows where. */
+function explain(error: unknown, command: Command | undefined, output: Output): number {
   if (error instanceof UsageError) {
-    const help = command === undefined
-      ? "--help"
-      : `${command.words.map(([word]) => word).join(" ")} --help`;
-    console.error(`denolink: ${error.message}; see denolink ${help}`);
+    const help = command === undefined ? "--help" : `${nameOf(command)} --help`;
+    output.err(`denolink: ${oneLine(error.message)}; see denolink ${help}\n`);
     return 2;
   }
-  const expected = [InputError, NetlinkError, RemoteError, UnsupportedError]
+  const expected = [InputError, NetlinkError, RemoteError, UnsupportedError, OutputError]
     .some((kind) => error instanceof kind);
   if (!expected) throw error;
-  console.error(`denolink: ${(error as Error).message}`);
+  output.err(`denolink: ${oneLine((error as Error).message)}\n`);
   return 1;
 }
 
-function print(text: string): number {
-  const bytes = new TextEncoder().encode(`${text}\n`);
-  try {
-    for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
-  } catch (error) {
-    // The reader has seen enough, as in `denolink link list | head -1`.
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-  }
+/** A message may quote what was typed, line feeds and all. */
+function oneLine(message: string): string {
+  return message.replace(/\p{Cc}+/gu, (controls) => JSON.stringify(controls).slice(1, -1));
+}
+
+function print(text: string, output: Output): number {
+  output.out(`${text}\n`);
   return 0;
+}
+
+/** Standard output took less than all. */
+class OutputError extends Error {
+  /** The class's name. */
+  override name = "OutputError";
+}
+
+const STANDARD: Output = {
+  out(text) {
+    try {
+      writeAll(Deno.stdout, text);
+    } catch (error) {
+      // The reader has seen enough, as in `denolink link list | head -1`.
+      if (error instanceof Deno.errors.BrokenPipe) return;
+      const reason = (error as Error).message.replace(/ \(os error \d+\)$/, "");
+      throw new OutputError(`Cannot write to standard output: ${reason}`);
+    }
+  },
+  err(text) {
+    writeAll(Deno.stderr, text);
+  },
+};
+
+function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

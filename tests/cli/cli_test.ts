@@ -1,38 +1,11 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { COMMANDS } from "../../cli/commands.ts";
-import { helpOf, nameOf, optionsOf } from "../../cli/usage.ts";
-import { createVethPair, Netns, setLinkUp } from "../../mod.ts";
-import { type Kernel, kernelTest, runIn } from "../support.ts";
+import { helpOf, nameOf, optionsOf } from "../../cli/command.ts";
+import { createVethPair, Netns } from "../../mod.ts";
+import { kernelTest, runIn } from "../support.ts";
+import { CLI, denolink, here, invocation, json, path, succeed } from "./denolink.ts";
 
-const CLI = new URL("../../cli.ts", import.meta.url).pathname;
-
-interface Outcome {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs the command as its users do; `permissions` in place of all. */
-async function denolink(args: string[], permissions: string[] = ["-A"]): Promise<Outcome> {
-  const config = Deno.env.get("DENOLINK_CONFIG") ?? "deno.json";
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--config", config, ...permissions, CLI, ...args],
-    stdin: "null",
-    env: { NO_COLOR: "1" },
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: text(stdout), stderr: text(stderr) };
-}
-
-const path = (netns: Netns) => `/proc/${Deno.pid}/fd/${netns.fd}`;
 const NEEDS = { run: true, env: true };
-
-/** Runs it, with the host side in the test's namespace, and expects success. */
-async function succeed({ netns }: Kernel, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await denolink(["--netns", path(netns), ...args]);
-  assertEquals({ code, stderr }, { code: 0, stderr: "" }, args.join(" "));
-  return stdout;
-}
 
 kernelTest("attach, list and detach, as text and as JSON", NEEDS, async (kernel) => {
   const { ip, ipIn, another } = kernel;
@@ -62,69 +35,6 @@ kernelTest("attach, list and detach, as text and as JSON", NEEDS, async (kernel)
   assertEquals((await ipIn(kernel.netns, "link", "show", "master", "br0")).length, 0);
 });
 
-kernelTest("link, address and route list print the rows of ip -j", NEEDS, async (kernel) => {
-  const { netns, ip, another } = kernel;
-  await createVethPair("eth0.100", "vp0", { netns });
-  await createVethPair("up0", "peer0", { netns, peerNetns: await another() });
-  await ip("link", "add", "br0", "type", "bridge");
-  await ip("link", "set", "up0", "master", "br0", "alias", "a word or two");
-  await ip("link", "property", "add", "dev", "vp0", "altname", "another-name");
-  await ip("link", "set", "vp0", "group", "7");
-  for (const name of ["lo", "eth0.100", "vp0", "br0"]) await setLinkUp(name, { netns });
-  await ip("address", "add", "10.1.0.1/24", "broadcast", "10.1.0.255", "dev", "vp0");
-  await ip("address", "add", "10.1.0.9/24", "dev", "vp0");
-  await ip("address", "add", "fd01::1/64", "dev", "vp0", "nodad");
-  await ip(
-    "address",
-    "add",
-    "fd01::7/64",
-    "dev",
-    "vp0",
-    "valid_lft",
-    "900",
-    "preferred_lft",
-    "800",
-  );
-  await ip("route", "add", "default", "via", "10.1.0.254", "metric", "5", "src", "10.1.0.9");
-  await ip("route", "add", "192.0.2.0/24", "dev", "eth0.100", "scope", "link", "proto", "static");
-  await ip("route", "add", "blackhole", "198.51.100.0/24");
-  await ip("-6", "route", "add", "2001:db8::/32", "via", "fd01::2");
-
-  const plain = async (...args: string[]) =>
-    JSON.parse(await runIn(netns, "ip", "-j", ...args) || "[]");
-  const ours = async (...args: string[]) => JSON.parse(await succeed(kernel, ...args, "--json"));
-  assertEquals(await ours("link", "list"), await plain("link", "show"));
-  assertEquals(withoutAge(await ours("address", "list")), withoutAge(await plain("addr", "show")));
-  assertEquals(await ours("route", "list"), await plain("route", "show"));
-  assertEquals(
-    await ours("r", "ls", "--family", "inet6"),
-    await plain("-6", "route", "show"),
-  );
-  assertEquals(
-    (await ours("route", "--table", "local")).length,
-    (await plain("route", "show", "table", "local")).length,
-  );
-
-  // And in words, spaces aside.
-  const words = (text: string) => text.trim().split(/\s+/);
-  const inWords = async (...args: string[]) => words(await runIn(netns, "ip", ...args));
-  assertEquals(words(await succeed(kernel, "link")), await inWords("link", "show"));
-  assertEquals(words(await succeed(kernel, "route")), await inWords("route", "show"));
-});
-
-/** Lifetimes run while the two are asked. */
-// deno-lint-ignore no-explicit-any
-function withoutAge(rows: any[]): unknown {
-  return rows.map(({ addr_info, ...row }) => ({
-    ...row,
-    addr_info: addr_info.map((info: Record<string, unknown>) => ({
-      ...info,
-      valid_life_time: info.valid_life_time === 0xffffffff,
-      preferred_life_time: info.preferred_life_time === 0xffffffff,
-    })),
-  }));
-}
-
 kernelTest("netns add, list, exec and delete", NEEDS, async () => {
   const name = `denolink-test-${crypto.randomUUID().slice(0, 8)}`;
   const run = async (...args: string[]) => await denolink(["netns", ...args]);
@@ -143,6 +53,25 @@ kernelTest("netns add, list, exec and delete", NEEDS, async () => {
     assertEquals(inside, { code: 0, stdout: `net:[${netns.id}]\n`, stderr: "" });
     assertEquals((await run("exec", name, "sh", "-c", "exit 7")).code, 7);
     assertEquals((await run("exec", name, "sh", "-c", "kill -9 $$")).code, 137);
+    // Only the first -- is denolink's own, and only in front of the program.
+    const words = await run(
+      "exec",
+      name,
+      "sh",
+      "-c",
+      'echo "$@"',
+      "sh",
+      "-a",
+      "--",
+      "--json",
+      "--",
+    );
+    assertEquals(words, { code: 0, stdout: "-a -- --json --\n", stderr: "" });
+    const behind = await run("exec", "--", name, "echo", "--", "-n");
+    assertEquals(behind.stdout, "-- -n\n");
+    const mixed = await run("exec", "--json", name, "true");
+    assertEquals({ code: mixed.code, stdout: mixed.stdout }, { code: 2, stdout: "" });
+    assertMatch(mixed.stderr, /has no JSON/);
     const absent = await run("exec", name, "no-such-program");
     assertEquals(absent.code, 1);
     assertMatch(
@@ -163,6 +92,9 @@ kernelTest("sysctl reads and writes in the namespace", NEEDS, async (kernel) => 
   assertEquals(await succeed(kernel, "sysctl", key), `${key} = 0\n`);
   assertEquals(await succeed(kernel, "sysctl", `${key}=1`), `${key} = 1\n`);
   assertEquals(JSON.parse(await succeed(kernel, "sysctl", "--json", key)), { [key]: "1" });
+  // It can be written and not be read, even by root without CAP_DAC_OVERRIDE; root with it may try.
+  const flush = "net.ipv4.route.flush";
+  assertEquals(await succeed(kernel, "sysctl", `${flush}=1`), `${flush} = 1\n`);
   const other = await denolink(["sysctl", "--netns", path(await another()), key]);
   assertEquals(other.code, 1);
   assertStringIncludes(other.stderr, "ENOENT");
@@ -205,19 +137,86 @@ kernelTest("bad input is one sentence, and the kernel is as it was", NEEDS, asyn
     [["atach"], 2, /did you mean "attach"/],
     [["link", "lst0"], 2, /no command "link lst0"/],
     [["link", "list", "--jsn"], 2, /did you mean --json/],
+    [["link", "add", "x", "type", "vxlan", "idd", "3"], 2, /no word "idd" here; did you mean "id"/],
+    [["link", "add", "x", "type", "vxlan", "id", "many"], 2, /NUMBER behind "id", got "many"/],
+    [["link", "add", "x", "type", "vxlan", "id"], 2, /Expected NUMBER behind "id"/],
+    [["link", "add", "x"], 2, /type KIND/],
+    [["link", "set", "lo", "mtu", "1400", "mtu", "1500"], 2, /"mtu" is given twice/],
+    [["link", "set", "vh1", "up"], 1, /Cannot find link vh1: there is none; did you mean "vh0"/],
+    [["address", "add", "10.0.0.1/33", "dev", "lo"], 2, /ADDRESS\/LENGTH/],
+    [["address", "add", "10.0.0.1/24"], 2, /dev/],
+    [["route", "add", "10.0.0.0/8", "vai", "10.0.0.1"], 2, /did you mean "via"/],
+    [["route", "flush"], 2, /what to flush/],
+    [["link", "set", "a\nb", "up"], 1, /Cannot find link a\\nb/],
+    [["lnk", "list"], 2, /did you mean "link"/],
     [["link", "list", "nope"], 1, /there is none/],
+    [["list", "--bridge", "b"], 2, /no option --bridge/],
     [["netns", "add", "a/b"], 1, /no "\/"/],
     [["sysctl", "net/../../etc/passwd"], 1, /leave \/proc\/sys/],
     [["sysctl", "net.ipv4.ip_forward=a\nb"], 1, /one line/],
   ];
   for (const [args, code, message] of refusals) {
-    const outcome = await denolink(["--netns", path(kernel.netns), ...args]);
+    const outcome = await here("--netns", path(kernel.netns), ...args);
     const said = args.join(" ");
     assertMatch(outcome.stderr, message, said);
     assertMatch(outcome.stderr, /^denolink: [^\n]+\n$/, said);
     assertEquals({ code: outcome.code, stdout: outcome.stdout }, { code, stdout: "" }, said);
   }
   assertEquals(await state(), before);
+});
+
+kernelTest("a signal reaches the program where no terminal sends it", NEEDS, async ({ netns }) => {
+  for (const [signal, code] of [["SIGINT", 42], ["SIGTERM", 43]] as const) {
+    const script =
+      "trap 'exit 42' INT; trap 'exit 43' TERM; echo ready; while :; do sleep 0.1; done";
+    const child = new Deno.Command(Deno.execPath(), {
+      args: invocation(["netns", "exec", path(netns), "sh", "-c", script]),
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const reader = child.stdout.getReader();
+    assertEquals(new TextDecoder().decode((await reader.read()).value), "ready\n");
+    child.kill(signal);
+    assertEquals((await child.status).code, code);
+    await reader.cancel();
+  }
+});
+
+kernelTest("a full disk is one sentence, a closed pipe none", NEEDS, async ({ netns }) => {
+  const shell = async (redirection: string) => {
+    const command = [Deno.execPath(), ...invocation(["--netns", path(netns), "link"])];
+    const quoted = command.map((word) => `'${word}'`).join(" ");
+    const { code, stderr } = await new Deno.Command("bash", {
+      args: ["-c", `set -o pipefail; ${quoted} ${redirection}`],
+      stdin: "null",
+      env: { NO_COLOR: "1" },
+    }).output();
+    return { code, stderr: new TextDecoder().decode(stderr) };
+  };
+  assertEquals(await shell("> /dev/full"), {
+    code: 1,
+    stderr: "denolink: Cannot write to standard output: No space left on device\n",
+  });
+  assertEquals(await shell("| true"), { code: 0, stderr: "" });
+});
+
+kernelTest("options stand anywhere, and a noun has help", NEEDS, async (kernel) => {
+  const expected = await json(kernel, "link", "list", "lo");
+  const orders = ["link --json list lo", "link list --json lo", "link list lo -j", "l -json sh lo"];
+  for (const order of orders) {
+    assertEquals(JSON.parse(await succeed(kernel, ...order.split(" "))), expected, order);
+  }
+  for (const words of [["link", "--help"], ["help", "link"], ["l", "-h"]]) {
+    const { code, stdout } = await here(...words);
+    assertEquals(code, 0);
+    for (const verb of ["list", "add", "set", "delete"]) {
+      assertStringIncludes(stdout, `link ${verb} `);
+    }
+    assert(!stdout.includes("route list"));
+  }
+  const kind = await here("link", "add", "x", "type", "vxlan", "--help");
+  assertMatch(kind.stdout, /^ {2}id\|vni NUMBER$/m);
 });
 
 kernelTest("a missing privilege is one sentence that names it", NEEDS, async (kernel) => {
