@@ -7,6 +7,7 @@
 import { ADDRESS_COMMANDS } from "./address.ts";
 import { ATTACH_COMMANDS } from "./attach.ts";
 import type { Command } from "./command.ts";
+import { DECODE_COMMANDS } from "./decode.ts";
 import { hint, UsageError } from "./errors.ts";
 import { LINK_COMMANDS } from "./link.ts";
 import { NETNS_COMMANDS } from "./netns.ts";
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   ...NEXTHOP_COMMANDS,
   ...NETNS_COMMANDS,
   ...SYSCTL_COMMANDS,
+  ...DECODE_COMMANDS,
 ];
 
 /** The command that the first words name, and how many they are; a noun alone lists, as with `ip`. */
