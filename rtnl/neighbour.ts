@@ -181,10 +181,11 @@ function described(spec: Neighbour): Neighbour {
   return { family: familyOf(spec.dst ?? ""), state: ["permanent"], ...spec };
 }
 
+/** "static" in a bridge, and for ever in the link's own table, as `bridge fdb` has it. */
 function entry(spec: Neighbour): Neighbour {
-  const state = spec.state ??
-    (spec.flags?.includes("master") ? ["noarp"] as const : ["permanent"] as const);
-  return { flags: ["self"], ...spec, state, family: "bridge" };
+  const flags = spec.flags ?? ["self"];
+  const own = flags.includes("master") ? "reachable" : "permanent";
+  return { state: ["noarp", own], ...spec, flags, family: "bridge" };
 }
 
 function list(what: string, values: Neighbour): Request<Neighbour[]> {

@@ -71,7 +71,8 @@ function made(
   return {
     name,
     words: [
-      `ip link add ${before} name x index ${X} ${ethernet ? `address ${MAC}` : ""} type ${words}`,
+      ["ip link add", before, `name x index ${X}`, ethernet ? `address ${MAC}` : "", "type", words]
+        .filter((part) => part !== "").join(" "),
     ],
     requests: [
       link.add({
