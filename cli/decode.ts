@@ -4,14 +4,7 @@
  * @module
  */
 
-import {
-  decodeBody,
-  type DecodedMessage,
-  decodeMessages,
-  InputError,
-  MESSAGES,
-  messageType,
-} from "../mod.ts";
+import { decodeBody, type DecodedMessage, decodeMessages, InputError, MESSAGES } from "../mod.ts";
 import { readCapture } from "./capture.ts";
 import type { Command, Result } from "./command.ts";
 import { hint, UsageError } from "./errors.ts";
@@ -60,16 +53,17 @@ async function source(words: readonly string[]): Promise<Uint8Array> {
   }
 }
 
-function decodeAs(name: string, bytes: Uint8Array): DecodedMessage {
-  const type = /^\d+$/.test(name) ? Number(name) : messageType(name);
-  if (type === undefined) {
-    throw new UsageError(
-      `There is no message type ${name}${hint(name.toUpperCase(), Object.keys(MESSAGES))}`,
-    );
+function decodeAs(typed: string, bytes: Uint8Array): DecodedMessage {
+  const type = typed.toUpperCase();
+  const names = Object.keys(MESSAGES);
+  if (!names.includes(type)) {
+    throw new UsageError(`There is no message type ${typed}${hint(type, names)}`);
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const body = decodeBody({ bytes, view }, { type, flags: 0, start: 0, end: bytes.length });
-  return { type: name.toUpperCase(), flags: [], sequence: 0, port: 0, ...body };
+  const message = decodeBody(type, bytes);
+  return {
+    ...{ type, flags: [], sequence: 0, port: 0 },
+    ...message === undefined ? { bytes } : { message },
+  };
 }
 
 /** A message as JSON can say it, with the attributes that no table knows listed by their paths. */

@@ -5,6 +5,7 @@
  */
 
 import { describeErrno } from "../ffi/errno.ts";
+import { InputError } from "../ffi/errors.ts";
 import { ADDRESS } from "./address.ts";
 import { ADDRESS_LABEL } from "./address_label.ts";
 import { BRIDGE_VLAN } from "./bridge_vlan.ts";
@@ -116,8 +117,9 @@ export interface DecodedMessage {
  * import { decodeMessages } from "@denolink/denolink";
  *
  * const hex = "20000000110005000100000000000000000000000200000000000000ffffffff";
- * const [{ type, message }] = decodeMessages(Uint8Array.fromHex(hex));
- * console.log(type, message); // RTM_DELLINK { family: "unspec", index: 2, ... }
+ * for (const { type, message } of decodeMessages(Uint8Array.fromHex(hex))) {
+ *   console.log(type, message); // RTM_DELLINK { family: "unspec", index: 2, ... }
+ * }
  * ```
  */
 export function decodeMessages(bytes: Uint8Array): DecodedMessage[] {
@@ -129,16 +131,27 @@ export function decodeMessages(bytes: Uint8Array): DecodedMessage[] {
       flags: flagNames(frame, name),
       sequence: frame.sequence,
       port: frame.port,
-      ...decodeBody(all, frame),
+      ...read(all, frame),
     };
   });
 }
 
-/** Reads what stands behind a netlink header of this type, a name or a number; `undefined` when it does not fit. */
-export function decodeBody(
-  bytes: Input,
-  frame: Pick<Frame, "type" | "flags" | "start" | "end">,
-): Pick<DecodedMessage, "message" | "bytes"> {
+/**
+ * Reads what stands behind a netlink header of this type, "RTM_NEWROUTE" or its number.
+ *
+ * {@linkcode InputError} for a type that there is not; `undefined` when the bytes are none of it.
+ */
+export function decodeBody(type: string | number, bytes: Uint8Array): object | undefined {
+  const number = typeof type === "number" ? type : MESSAGES[type]?.[0];
+  if (number === undefined || !BY_NUMBER.has(number)) {
+    throw new InputError(`Cannot decode a message of type ${type}: there is none in rtnetlink`);
+  }
+  const { message } = read(input(bytes), { type: number, flags: 0, start: 0, end: bytes.length });
+  return message;
+}
+
+/** What a message says, or its bytes. */
+function read(bytes: Input, frame: Place): Pick<DecodedMessage, "message" | "bytes"> {
   const { type, start, end } = frame;
   const message = type === NLMSG_ERROR || type === NLMSG_DONE
     ? decodeEnd(bytes, frame)
@@ -148,14 +161,12 @@ export function decodeBody(
     : { message: message as object };
 }
 
-/** The number of a message type: of "RTM_NEWLINK" 16. */
-export function messageType(name: string): number | undefined {
-  return MESSAGES[name.toUpperCase()]?.[0];
-}
+/** Where a body stands, and of which type it is. */
+type Place = Pick<Frame, "type" | "flags" | "start" | "end">;
 
 function untypedCodecOf(
   { bytes }: Input,
-  { type, flags, start, end }: Pick<Frame, "type" | "flags" | "start" | "end">,
+  { type, flags, start, end }: Place,
 ) {
   const shape = BY_NUMBER.get(type)?.shape;
   if (shape === undefined) return undefined;
@@ -170,7 +181,7 @@ function untypedCodecOf(
 /** NLMSG_ERROR and NLMSG_DONE: an errno, the header that was asked, and what the kernel says to it. */
 function decodeEnd(
   bytes: Input,
-  { type, flags, start, end }: Pick<Frame, "type" | "flags" | "start" | "end">,
+  { type, flags, start, end }: Place,
 ): object | undefined {
   if (end - start < 4) return type === NLMSG_DONE ? {} : undefined;
   const errno = -bytes.view.getInt32(start, true);

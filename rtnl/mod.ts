@@ -29,6 +29,7 @@ export type {
   Fields,
   FieldShape,
   FlagsShape,
+  Inner,
   Input,
   Intersection,
   ItselfShape,
@@ -64,13 +65,7 @@ export {
   linkStatistics,
   LinkStatisticsRequests,
 } from "./link_stats.ts";
-export {
-  decodeBody,
-  type DecodedMessage,
-  decodeMessages,
-  MESSAGES,
-  messageType,
-} from "./messages.ts";
+export { decodeBody, type DecodedMessage, decodeMessages, MESSAGES } from "./messages.ts";
 export {
   type ChangeEvent,
   Monitor,

@@ -161,6 +161,8 @@ export interface MessageShape {
 export interface ItselfShape {
   /** A mark. */
   readonly itself: true;
+  /** The key that makes no sense there; its type would have no end. */
+  readonly without: string;
 }
 
 /** What a payload may be. */
@@ -188,9 +190,14 @@ export interface UnknownAttribute {
   bytes: Uint8Array;
 }
 
+/** The type of a message inside one of its kind. */
+export type Inner<Root, Without> = Root extends MessageShape
+  ? Struct<Root["header"]> & Attributes<Omit<Root["attributes"], Without & string>>
+  : never;
+
 /** The TypeScript type of a payload; `Root` is the message around it. */
 export type ValueOf<S, Root> = S extends Codec<infer Value> ? Value
-  : S extends ItselfShape ? Message<Root>
+  : S extends ItselfShape ? Inner<Root, S["without"]>
   : S extends FlagsShape ? readonly (keyof S["names"] & string | `0x${string}`)[]
   : S extends OneOfShape ? (keyof S["names"] & string) | number
   : S extends StructShape ? Struct<S["struct"]>

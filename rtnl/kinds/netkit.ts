@@ -13,7 +13,7 @@ const NETKIT_SCRUB = { oneOf: u32, names: { none: 0, default: 1 } } as const;
 /** What IFLA_INFO_DATA holds for a netkit. */
 export const NETKIT = {
   /** The other end; taken at creation. */
-  peer: ["IFLA_NETKIT_PEER_INFO", 1, { itself: true }],
+  peer: ["IFLA_NETKIT_PEER_INFO", 1, { itself: true, without: "linkInfo" }],
   /** Whether this is the end that has the settings. */
   primary: ["IFLA_NETKIT_PRIMARY", 2, bool],
   /** What becomes of packets without a program. */

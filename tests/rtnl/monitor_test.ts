@@ -10,6 +10,7 @@ import {
   type MonitoredObject,
   type MonitorEvent,
   netnsId,
+  type OverflowEvent,
   type Route,
   route,
   Rtnl,
@@ -40,8 +41,11 @@ async function until<Objects extends MonitoredObject>(
 
 function changes<Object extends MonitoredObject>(
   events: MonitorEvent<Object>[],
-): ChangeEvent<Object>[] {
-  return events.filter((event) => event.event !== "overflow") as ChangeEvent<Object>[];
+): Exclude<MonitorEvent<Object>, OverflowEvent>[] {
+  return events.filter((event) => event.event !== "overflow") as Exclude<
+    MonitorEvent<Object>,
+    OverflowEvent
+  >[];
 }
 
 kernelTest(
