@@ -11,7 +11,15 @@
  */
 
 import { InputError, NetlinkError, RemoteError, UnsupportedError } from "./mod.ts";
-import { check, type Command, helpOf, helpOfAll, nameOf, optionsOf } from "./cli/command.ts";
+import {
+  check,
+  type Command,
+  helpOf,
+  helpOfAll,
+  nameOf,
+  optionsOf,
+  type Result,
+} from "./cli/command.ts";
 import { beginningWith, COMMANDS, find } from "./cli/commands.ts";
 import { UsageError } from "./cli/errors.ts";
 import { COMMON, type Options, refuse, takeApart } from "./cli/options.ts";
@@ -43,11 +51,10 @@ export async function main(argv: readonly string[], output: Output = STANDARD): 
       if (!known.includes(option)) refuse(`--${option}`, known);
     }
     check(command, typed);
-    const { json, text = "", status = 0 } = await command.run(typed);
-    if (typed.has("json")) {
-      if (json !== undefined) print(JSON.stringify(json), output);
-    } else if (text !== "") print(text, output);
-    return status;
+    const result = await command.run(typed);
+    show(result, typed.has("json"), output);
+    for await (const event of result.events ?? []) show(event, typed.has("json"), output);
+    return result.status ?? 0;
   } catch (error) {
     return explain(error, command, output);
   }
@@ -92,6 +99,12 @@ function explain(error: unknown, command: Command | undefined, output: Output): 
 /** A message may quote what was typed, line feeds and all. */
 function oneLine(message: string): string {
   return message.replace(/\p{Cc}+/gu, (controls) => JSON.stringify(controls).slice(1, -1));
+}
+
+/** Prints the JSON or the text, whichever was asked for, where there is any. */
+function show({ json, text = "" }: Result, asJson: boolean, output: Output): void {
+  const shown = asJson ? JSON.stringify(json) ?? "" : text;
+  if (shown !== "") print(shown, output);
 }
 
 function print(text: string, output: Output): number {

@@ -14,6 +14,8 @@ export interface Result {
   json?: unknown;
   text?: string;
   status?: number;
+  /** What follows, each printed when it comes; its JSON is one line. */
+  events?: AsyncIterable<Pick<Result, "json" | "text">>;
 }
 
 /** One command. */

@@ -10,6 +10,7 @@ import type { Command } from "./command.ts";
 import { DECODE_COMMANDS } from "./decode.ts";
 import { hint, UsageError } from "./errors.ts";
 import { LINK_COMMANDS } from "./link.ts";
+import { MONITOR_COMMANDS } from "./monitor.ts";
 import { NETNS_COMMANDS } from "./netns.ts";
 import { NEIGHBOUR_COMMANDS } from "./neighbour.ts";
 import { NEXTHOP_COMMANDS } from "./nexthop.ts";
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   ...NEIGHBOUR_COMMANDS,
   ...NEXTHOP_COMMANDS,
   ...NETNS_COMMANDS,
+  ...MONITOR_COMMANDS,
   ...SYSCTL_COMMANDS,
   ...DECODE_COMMANDS,
 ];

@@ -9,6 +9,7 @@ import { readCapture } from "./capture.ts";
 import type { Command, Result } from "./command.ts";
 import { hint, UsageError } from "./errors.ts";
 import type { Typed } from "./options.ts";
+import { linesOf, plain } from "./plain.ts";
 
 /** The command that reads captures. */
 export const DECODE_COMMANDS: readonly Command[] = [
@@ -86,27 +87,6 @@ function rowText(row: Record<string, unknown>): string {
     ...bytes === undefined ? [] : [`  bytes ${bytes}`],
     ...unknown === undefined ? [] : [`  unknown attributes: ${(unknown as string[]).join(", ")}`],
   ].join("\n");
-}
-
-function linesOf(value: object, depth: number): string[] {
-  const indent = "  ".repeat(depth);
-  return Object.entries(value).flatMap(([key, inner]) => {
-    const nested = typeof inner === "object" && inner !== null;
-    const short = Array.isArray(inner) && inner.every((entry) => typeof entry !== "object");
-    if (nested && !short) return [`${indent}${key}`, ...linesOf(inner, depth + 1)];
-    return [`${indent}${key} ${short ? inner.join(",") : inner}`.trimEnd()];
-  });
-}
-
-/** The same with bytes as hexadecimal digits and 64-bit numbers as decimal ones. */
-function plain(value: unknown): unknown {
-  if (value instanceof Uint8Array) return value.toHex();
-  if (typeof value === "bigint") {
-    return Number.isSafeInteger(Number(value)) ? Number(value) : `${value}`;
-  }
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
 }
 
 /** "linkInfo.data 47": where, and which number. */

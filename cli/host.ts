@@ -65,12 +65,23 @@ function familyOf(typed: Typed): "inet" | "inet6" | undefined {
 
 /** Connects to the namespace that --netns names, for as long as `fn` takes. */
 export async function onHost<T>(typed: Typed, fn: (host: Host) => Promise<T>): Promise<T> {
-  using opened = new DisposableStack();
+  using host = await openHost(typed);
+  return await fn(host);
+}
+
+/** Connects to the namespace that --netns names, until it is disposed. */
+export async function openHost(typed: Typed): Promise<Host & Disposable> {
+  using opening = new DisposableStack();
+  const opened = opening.use(new DisposableStack());
   const open = (target: NetnsTarget) => opened.use(Netns.open(target));
   const { netns } = where(typed);
   const rtnl = opened.use(netns === undefined ? Rtnl.open() : await open(netns).connect());
   const names = new Names(await Array.fromAsync(rtnl.links.list()));
-  return await fn({ rtnl, names, open, details: typed.has("details"), family: familyOf(typed) });
+  opening.move();
+  return {
+    ...{ rtnl, names, open, details: typed.has("details"), family: familyOf(typed) },
+    [Symbol.dispose]: () => opened.dispose(),
+  };
 }
 
 /** The links by their numbers and names. */

@@ -393,8 +393,7 @@ export class Monitor<Objects extends MonitoredObject = MonitoredObject>
       }
       // A port that leaves its bridge is told as a link's end, of the family "bridge".
       if (meaning.shape === LINK && message.family === "bridge") continue;
-      const change = this.#change(meaning, message, frame, nsid);
-      if (change !== undefined) events.push(change as MonitorEvent<Objects>);
+      events.push(this.#change(meaning, message, frame, nsid));
     }
     return events;
   }
@@ -404,13 +403,14 @@ export class Monitor<Objects extends MonitoredObject = MonitoredObject>
     message: Values,
     { flags }: Frame,
     nsid: number | undefined,
-  ): object | undefined {
+  ): MonitorEvent<Objects> {
     const value = SUBJECTS[object].read?.(message) as Values ?? message;
     const view = this.#views.get(object)!;
     const change = deleted
       ? view.delete(value, nsid)
       : view.set(value, nsid, (flags & NLM_F_REPLACE) !== 0);
-    return change && { ...change, object, ...nsid === undefined ? {} : { nsid } };
+    const where = nsid === undefined ? {} : { nsid };
+    return { ...change, object, ...where } as unknown as MonitorEvent<Objects>;
   }
 
   /** Messages were lost: those that wait are outdated too, so all is read anew. */
@@ -458,10 +458,10 @@ class View {
     return old === undefined ? { event: "new", value } : { event: "changed", value, old };
   }
 
-  /** Forgets a value; `undefined` when this namespace never had it. */
-  delete(value: Values, nsid: number | undefined): Change | undefined {
+  /** Forgets a value; some were never told of, such as tentative IPv6 addresses. */
+  delete(value: Values, nsid: number | undefined): Change {
     const slot = this.#slot(value, nsid, false);
-    if (slot === undefined) return nsid === undefined ? undefined : { event: "deleted", value };
+    if (slot === undefined) return { event: "deleted", value };
     const [old] = slot.splice(this.#indexOf(slot, value) ?? 0, 1);
     if (slot.length === 0) this.#slots.delete(this.#key(value, nsid));
     return { event: "deleted", value, old: old! };
