@@ -47,7 +47,7 @@ Deno.test("decode reads a body without its header, and errors with their reasons
   assertEquals(refused.status, 2);
   assertStringIncludes(refused.err, 'did you mean "RTM_NEWROUTE"');
   const error = "2c000000" + "02000003" + "0100000000000000" + "eaffffff" + LINK.slice(0, 32) +
-    "08000100" + "6e6f0000";
+    "07000100" + "6e6f0000";
   const [{ message }] = JSON.parse((await run("decode", "--json", error)).out);
   assertEquals(message, { errno: "EINVAL", request: "RTM_NEWLINK", message: "no" });
 });
