@@ -6,6 +6,7 @@
 
 import { ADDRESS_COMMANDS } from "./address.ts";
 import { ATTACH_COMMANDS } from "./attach.ts";
+import { BRIDGE_COMMANDS } from "./bridge.ts";
 import type { Command } from "./command.ts";
 import { DECODE_COMMANDS } from "./decode.ts";
 import { hint, UsageError } from "./errors.ts";
@@ -14,6 +15,7 @@ import { MONITOR_COMMANDS } from "./monitor.ts";
 import { NETNS_COMMANDS } from "./netns.ts";
 import { NEIGHBOUR_COMMANDS } from "./neighbour.ts";
 import { NEXTHOP_COMMANDS } from "./nexthop.ts";
+import { QDISC_COMMANDS } from "./qdisc.ts";
 import { ROUTE_COMMANDS } from "./route.ts";
 import { RULE_COMMANDS } from "./rule.ts";
 import { SYSCTL_COMMANDS } from "./sysctl.ts";
@@ -29,6 +31,8 @@ export const COMMANDS: readonly Command[] = [
   ...NEIGHBOUR_COMMANDS,
   ...NEXTHOP_COMMANDS,
   ...NETNS_COMMANDS,
+  ...BRIDGE_COMMANDS,
+  ...QDISC_COMMANDS,
   ...MONITOR_COMMANDS,
   ...SYSCTL_COMMANDS,
   ...DECODE_COMMANDS,

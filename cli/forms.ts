@@ -223,3 +223,16 @@ export const timer: Form<bigint> = {
 export function refuseUnless(holds: unknown, message: string): asserts holds {
   if (!holds) throw new UsageError(message);
 }
+
+/** A flag typed as a word, in JSON a key without a value. */
+export function flag(name: string): Form {
+  return {
+    name: "",
+    parse: () => name,
+    store(values, name, key) {
+      values[key] = [...values[key] as string[] ?? [], name];
+    },
+    json: (flags: readonly string[]) => flags.includes(name) ? null : undefined,
+    label: (flags: readonly string[], label) => flags.includes(name) ? label : undefined,
+  };
+}

@@ -9,7 +9,7 @@ import { neighbour as requests } from "../rtnl/neighbour.ts";
 import { NLM_F_CREATE, type Request } from "../rtnl/request.ts";
 import { parseAddress } from "../rtnl/codec/ip.ts";
 import { type Command, LIST, type Result } from "./command.ts";
-import { device, ip, mac, meaning, refuseUnless } from "./forms.ts";
+import { device, flag, ip, mac, meaning, refuseUnless } from "./forms.ts";
 import { FAMILY, type Host, LOOKING, onHost } from "./host.ts";
 import { listOf } from "./link.ts";
 import { covers, type Prefix, readPrefix } from "./prefix.ts";
@@ -42,19 +42,6 @@ const state: Form<readonly string[]> = {
 
 function capitals(states: readonly string[]): string[] {
   return STATES.filter((state) => states.includes(state)).map((state) => state.toUpperCase());
-}
-
-/** A flag typed as a word, in JSON a key without a value. */
-function flag(name: string): Form {
-  return {
-    name: "",
-    parse: () => name,
-    store(values, name, key) {
-      values[key] = [...values[key] as string[] ?? [], name];
-    },
-    json: (flags: readonly string[]) => flags.includes(name) ? null : undefined,
-    label: (flags: readonly string[], label) => flags.includes(name) ? label : undefined,
-  };
 }
 
 const WORDS: WordTable<Neighbour> = [

@@ -21,8 +21,10 @@ export {
 export type {
   ArrayShape,
   Attributes,
+  ByMark,
   Codec,
   Dependent,
+  DependentRow,
   Dependents,
   DependentShape,
   EitherShape,

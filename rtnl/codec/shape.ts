@@ -190,26 +190,51 @@ export interface UnknownAttribute {
   bytes: Uint8Array;
 }
 
-/** The type of a message inside one of its kind. */
-export type Inner<Root, Without> = Root extends MessageShape
-  ? Struct<Root["header"]> & Attributes<Omit<Root["attributes"], Without & string>>
-  : never;
+// What follows asks only for the marks of shapes, and looks the rest up: TypeScript gives up on types
+// that it has to compare to their last table.
 
 /** The TypeScript type of a payload; `Root` is the message around it. */
 export type ValueOf<S, Root> = S extends Codec<infer Value> ? Value
-  : S extends ItselfShape ? Inner<Root, S["without"]>
-  : S extends FlagsShape ? readonly (keyof S["names"] & string | `0x${string}`)[]
-  : S extends OneOfShape ? (keyof S["names"] & string) | number
-  : S extends StructShape ? Struct<S["struct"]>
-  : S extends ListShape ? ValueOf<S["listOf"], Root>[]
-  : S extends ArrayShape ? ValueOf<S["arrayOf"], never>[]
-  : S extends RecordsShape ? Message<S["records"]>[]
-  : S extends RepeatedShape ? ValueOf<S["repeated"], Root>[]
-  : S extends EitherShape ?
-      | ValueOf<S["when"][keyof S["when"]], Root>
-      | (S extends { otherwise: infer O } ? ValueOf<O, Root> : never)
-  : S extends MessageShape ? Message<S>
-  : S extends Table ? Attributes<S, Root>
+  : S[keyof S] extends readonly unknown[] ? Attributes<S, Root>
+  : ByMark<S, Root>[Extract<keyof S, keyof ByMark<S, Root>>];
+
+/** The type of a payload by the key that marks its shape. */
+export interface ByMark<S, Root> {
+  /** The message around, again. */
+  itself: S extends { readonly without: infer Without } ? Inner<Root, Without> : never;
+  /** Names of bits. */
+  flags: S extends { readonly names: infer Names }
+    ? readonly (keyof Names & string | `0x${string}`)[]
+    : never;
+  /** A name, or a number without one. */
+  oneOf: S extends { readonly names: infer Names } ? (keyof Names & string) | number : never;
+  /** Fields. */
+  struct: S extends { readonly struct: infer F } ? Struct<F> : never;
+  /** Entries. */
+  listOf: S extends { readonly listOf: infer Entry } ? ValueOf<Entry, Root>[] : never;
+  /** Values of one size. */
+  arrayOf: S extends { readonly arrayOf: infer Entry } ? ValueOf<Entry, never>[] : never;
+  /** Messages, one behind the other. */
+  records: S extends { readonly records: infer M } ? Message<M>[] : never;
+  /** One for each time that it stands there. */
+  repeated: S extends { readonly repeated: infer Entry } ? ValueOf<Entry, Root>[] : never;
+  /** One of several. */
+  either:
+    | (S extends { readonly when: infer Forms } ? ValueOf<Forms[keyof Forms], Root> : never)
+    | (S extends { readonly otherwise: infer Other } ? ValueOf<Other, Root> : never);
+  /** A message. */
+  header: Message<S>;
+}
+
+/** The type of a message: header fields and attributes side by side. */
+export type Message<M> = M extends { readonly header: infer H; readonly attributes: infer T }
+  ? Struct<H> & Attributes<T, M>
+  : never;
+
+/** The type of a message inside one of its kind. */
+export type Inner<Root, Without> = Root extends
+  { readonly header: infer H; readonly attributes: infer T }
+  ? Struct<H> & Attributes<Omit<T, Without & string>>
   : never;
 
 /** The type of a struct's fields; a kernel that knows fewer leaves the last ones out. */
@@ -217,14 +242,19 @@ export type Struct<F> = {
   -readonly [Key in keyof F]?: ValueOf<F[Key], never> | undefined;
 };
 
+/** A row whose payload depends on another attribute. */
+export type DependentRow = readonly [
+  string,
+  number,
+  { readonly by: string; readonly of: object },
+];
+
 /** The type of a table's attributes; what is absent was not said. */
 export type Attributes<T, Root = never> =
   & {
-    -readonly [
-      Key in keyof T as T[Key] extends readonly [string, number, DependentShape] ? never
-        : Key
-    ]?: T[Key] extends readonly [string, number, infer S] ? ValueOf<S, Root> | undefined
-      : never;
+    -readonly [Key in keyof T as T[Key] extends DependentRow ? never : Key]?:
+      | (T[Key] extends readonly [string, number, infer S] ? ValueOf<S, Root> : never)
+      | undefined;
   }
   & Dependents<T, Root>
   & {
@@ -235,14 +265,13 @@ export type Attributes<T, Root = never> =
 /** The types of the attributes that depend on another one, as one union for each. */
 export type Dependents<T, Root> = Intersection<
   {
-    [Key in keyof T]: T[Key] extends readonly [string, number, infer D extends DependentShape]
-      ? [Dependent<Key & string, D, Root>]
+    [Key in keyof T]: T[Key] extends DependentRow ? [Dependent<Key & string, T[Key][2], Root>]
       : never;
   }[keyof T]
 >;
 
 /** One such union: `{ kind: "veth", data?: ... } | { kind: "bridge", data?: ... } | { kind?: string }`. */
-export type Dependent<Key extends string, D extends DependentShape, Root> =
+export type Dependent<Key extends string, D extends DependentRow[2], Root> =
   | {
     [Value in keyof D["of"] & string]:
       & { [K in D["by"]]: Value }
@@ -256,8 +285,3 @@ export type Intersection<U> = [U] extends [never] ? unknown
   : (U extends [infer Member] ? (member: Member) => void : never) extends (all: infer All) => void
     ? All
   : unknown;
-
-/** The type of a message: header fields and attributes side by side. */
-export type Message<M> = M extends MessageShape
-  ? Struct<M["header"]> & Attributes<M["attributes"], M>
-  : never;
