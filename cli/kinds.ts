@@ -213,7 +213,7 @@ const MACVLAN: WordTable<Kinds["macvlan"]> = [
     key: "addressCount",
     json: "macaddr_count",
     text: "remotes",
-    is: { ...number, text: (count) => `(${count})` },
+    is: unlessZero({ ...number, text: (count) => `(${count})` }),
   },
 ];
 

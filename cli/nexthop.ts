@@ -7,6 +7,7 @@
 import type { Nexthop } from "../mod.ts";
 import { type Command, LIST, type Result } from "./command.ts";
 import { choice, device, meaning, number, only, refuseUnless } from "./forms.ts";
+import { ENCAP, printEncap } from "./encap.ts";
 import { FAMILY, type Host, LOOKING, onHost } from "./host.ts";
 import { listOf } from "./link.ts";
 import { type Gateway, gateway, printFlags, protocol, scope, unless } from "./routing.ts";
@@ -39,6 +40,54 @@ interface Typed {
   via?: Gateway;
 }
 
+/** Seconds, which the kernel counts in hundredths; as the setting of a resilient group. */
+function resilient(key: string, perUnit: number): Form<number> {
+  return {
+    ...number,
+    store: (values, value) =>
+      void (values.resilientGroup = {
+        ...values.resilientGroup as object ?? {},
+        [key]: value * perUnit,
+      }),
+  };
+}
+
+/** How the buckets of a resilient group move; printed as one. */
+const resilience: Form<NonNullable<Nexthop["resilientGroup"]>> = {
+  name: "",
+  json: (group) => resilienceOf(group),
+  label: (group) => Object.entries(resilienceOf(group)).map((pair) => pair.join(" ")).join(" "),
+};
+
+function resilienceOf(group: NonNullable<Nexthop["resilientGroup"]>) {
+  const { buckets = 0, idleTimer = 0, unbalancedTimer = 0, unbalancedTime = 0n } = group;
+  return {
+    buckets,
+    idle_timer: idleTimer / 100,
+    unbalanced_timer: unbalancedTimer / 100,
+    unbalanced_time: Number(unbalancedTime) / 100,
+  };
+}
+
+const RESILIENT: WordTable<Nexthop> = [
+  { key: "resilientGroup", word: "buckets", json: "", text: false, is: resilient("buckets", 1) },
+  {
+    key: "resilientGroup",
+    word: "idle_timer",
+    json: "",
+    text: false,
+    is: resilient("idleTimer", 100),
+  },
+  {
+    key: "resilientGroup",
+    word: "unbalanced_timer",
+    json: "",
+    text: false,
+    is: resilient("unbalancedTimer", 100),
+  },
+  { key: "resilientGroup", json: "resilient_args", text: "", is: resilience },
+];
+
 const WORDS: WordTable<Nexthop & Typed> = [
   { key: "id", word: "id", is: number },
   { key: "group", word: "group", is: group },
@@ -47,6 +96,8 @@ const WORDS: WordTable<Nexthop & Typed> = [
     word: "type",
     is: only(choice("mpath", "resilient"), (type) => type !== "mpath"),
   },
+  ...RESILIENT,
+  ...ENCAP,
   {
     key: "via",
     word: "via",
@@ -67,7 +118,9 @@ export function printNexthop(nexthop: Nexthop, host: Host): Printed {
   const { gateway: address, family } = nexthop;
   const via = address === undefined ? {} : { via: { address, family } };
   return join(
-    print(WORDS, { ...nexthop, ...via }, host),
+    print(ID, nexthop, host),
+    printEncap(nexthop, host),
+    print(WORDS.filter(({ key }) => key !== "id"), { ...nexthop, ...via }, host),
     printFlags(nexthop.flags ?? []),
     print(BEHIND_FLAGS, nexthop, host),
   );

@@ -9,6 +9,7 @@ import { NLM_F_CREATE, type Request } from "../rtnl/request.ts";
 import { route as requests, ROUTE_METRICS } from "../rtnl/route.ts";
 import { type Command, LIST, type Result } from "./command.ts";
 import { choice, device, hex, ip, meaning, number, refuseUnless, words } from "./forms.ts";
+import { ENCAP, printEncap } from "./encap.ts";
 import { FAMILY, type Host, LOOKING, onHost } from "./host.ts";
 import { listOf } from "./link.ts";
 import { printNexthop } from "./nexthop.ts";
@@ -145,6 +146,7 @@ const WORDS: WordTable<Route & Typed> = [
   { key: "src", word: "from", is: prefix },
   { key: "nexthopId", word: "nhid", is: number },
   { key: "tos", word: ["tos", "dsfield"], is: number },
+  ...ENCAP,
   { key: "gateway", word: "via", is: gateway },
   { key: "oif", word: ["dev", "oif"], is: device },
   { key: "table", word: "table", is: table },
@@ -201,6 +203,7 @@ export function printRoute(
   return join(
     printed({ ...type === undefined ? {} : { type }, dst }, String(type ?? ""), dst),
     from === undefined ? printed({}) : printed({ from }, `from ${from}`),
+    printEncap(route, host),
     print(SHOWN, isCloned ? { ...cloned, ...lookedUp(route) } : route, host),
     printFlags(route.flags ?? []),
     printCache(route, isCloned),

@@ -1,0 +1,51 @@
+/**
+ * What the tests that have `ip` as a referee share: what this kernel lacks, and what stays the same.
+ *
+ * @module
+ */
+
+import { InputError, NetlinkError, Netns, type Rtnl } from "../../mod.ts";
+import { type Case, SETTING } from "./cases.ts";
+
+/** What keeps this kernel from it, by its own answer; undefined where nothing does. */
+export async function lackedByKernel({ requests }: Case): Promise<string | undefined> {
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return undefined;
+  try {
+    using netns = await Netns.create();
+    using rtnl = await netns.connect();
+    await carryOut(rtnl, SETTING);
+    await carryOut(rtnl, requests);
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    // EOPNOTSUPP, ENODEV, EPROTONOSUPPORT: the kernel has no such kind; ENOENT: no such qdisc.
+    const lacks = error instanceof NetlinkError &&
+      ["EOPNOTSUPP", "ENODEV", "EPROTONOSUPPORT", "EAFNOSUPPORT"].includes(error.code);
+    const unknown = error instanceof NetlinkError && error.code === "ENOENT" &&
+      /qdisc kind is unknown|classifier not found|TC action module/i.test(error.message);
+    if (lacks || unknown) return error.code;
+  }
+  return undefined;
+}
+
+/** Sends requests one after the other. */
+export async function carryOut(rtnl: Rtnl, requests: Case["requests"]): Promise<void> {
+  for (const request of requests) await rtnl.request(request);
+}
+
+// What differs from one moment, or from one link, to the next.
+const MOMENTARY = ["used", "expires", "updated", "probes", "hello_timer", "gc_timer", "timer"];
+const RANDOM = ["permaddr", "link_netnsid", "stats64", "stats"];
+
+/** What `ip` shows, without what is different each time. */
+export function stable(value: unknown): unknown {
+  if (Array.isArray(value)) return value.filter((entry) => !isNoise(entry)).map(stable);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value)
+    .filter(([key]) => !MOMENTARY.includes(key) && !RANDOM.includes(key));
+  return Object.fromEntries(entries.map(([key, value]) => [key, stable(value)]));
+}
+
+/** IPv6 joins groups when it feels like it. */
+function isNoise(entry: { dst?: unknown; grp?: unknown } | null): boolean {
+  return String(entry?.dst).startsWith("ff02:") || String(entry?.grp).startsWith("ff02:");
+}
