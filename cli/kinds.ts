@@ -81,8 +81,17 @@ const UDP_CHECKSUMS = [
   },
 ] as const;
 
+/** The tunnel's keys come from routes and filters, so that there is nothing to learn. */
+const external: Form<boolean> = {
+  ...toggleOn,
+  store(values, on) {
+    values.collectMetadata = on;
+    if (on) values.learning ??= false;
+  },
+};
+
 const VXLAN: WordTable<Kinds["vxlan"]> = [
-  { key: "collectMetadata", word: ["external", "noexternal"], is: toggleOn },
+  { key: "collectMetadata", word: ["external", "noexternal"], is: external },
   { key: "vniFilter", word: ["vnifilter", "novnifilter"], is: toggleOn },
   { key: "id", word: ["id", "vni"], is: number },
   { key: "group", word: "group", is: group(ip4) },
