@@ -4,6 +4,7 @@
  * @module
  */
 
+import { parseArgs } from "@std/cli";
 import { nearest, UsageError } from "./errors.ts";
 
 /** One option of a command. */
@@ -56,26 +57,19 @@ export function takeApart(
 ): Typed & { given: ReadonlyMap<string, string[]> } {
   const words: string[] = [];
   const given = new Map<string, string[]>();
-  for (let at = 0; at < argv.length; at++) {
-    const argument = argv[at]!;
-    if (argument === "--" || isForeign(words)) {
-      words.push(...argv.slice(argument === "--" ? at + 1 : at));
+  // From word to word, because what an option is depends on the words before it.
+  for (let rest = argv; rest.length > 0;) {
+    if (rest[0] === "--" || isForeign(words)) {
+      words.push(...rest[0] === "--" ? rest.slice(1) : rest);
       break;
     }
-    if (!/^-./.test(argument)) {
-      words.push(argument);
-      continue;
+    const parsed = parseLeading(rest, options);
+    for (const [name, values] of parsed.given) {
+      given.set(name, [...given.get(name) ?? [], ...values]);
     }
-    const [name, option] = find(argument, options);
-    const inline = /=([^]*)$/.exec(argument)?.[1];
-    if (option.value === undefined && inline !== undefined) {
-      throw new UsageError(`Option --${name} takes no value`);
-    }
-    const value = option.value === undefined ? "" : inline ?? argv[++at] ?? "";
-    if (option.value !== undefined && value === "") {
-      throw new UsageError(`Option --${name} needs a value: --${name} ${option.value}`);
-    }
-    given.set(name, [...given.get(name) ?? [], value]);
+    const separated = parsed.rest[0] === "--";
+    if (!separated) words.push(...parsed.rest.slice(0, 1));
+    rest = parsed.rest.slice(separated ? 0 : 1);
   }
   for (const [name, values] of given) {
     if (values.length > 1 && options[name]!.value && !options[name]!.many) {
@@ -86,13 +80,42 @@ export function takeApart(
   return { words, given, all, one: (name) => all(name)[0], has: (name) => given.has(name) };
 }
 
-/** The option that an argument names: `--json`, `-j`, or as `ip` has it, `-json`. */
-function find(argument: string, options: Options): [name: string, option: Option] {
-  const typed = argument.replace(/^--?/, "").replace(/=[^]*$/, "");
-  const short = !argument.startsWith("--");
-  const found = Object.entries(options)
-    .find(([name, option]) => name === typed || short && option.short === typed);
-  return found ?? refuse(argument, Object.keys(options));
+/** The options before the first word, and what comes behind them. */
+function parseLeading(argv: readonly string[], options: Options) {
+  const names = Object.keys(options);
+  const valued = names.filter((name) => options[name]!.value !== undefined);
+  const end = argv.includes("--") ? argv.indexOf("--") : argv.length;
+  const parsed = parseArgs(argv.slice(0, end).map((argument) => long(argument, options)), {
+    string: ["_", ...valued],
+    boolean: names.filter((name) => !valued.includes(name)),
+    collect: valued,
+    alias: Object.fromEntries(
+      names.flatMap((name) => {
+        const { short } = options[name]!;
+        return short === undefined ? [] : [[name, short]];
+      }),
+    ),
+    stopEarly: true,
+    unknown: (argument) => {
+      if (/^-./.test(argument)) refuse(argument, names);
+    },
+  }) as unknown as Record<string, unknown> & { _: unknown[] };
+  const given = new Map<string, string[]>();
+  for (const name of names) {
+    const value = parsed[name];
+    const values = value === true ? [""] : value === false ? [] : [value ?? []].flat().map(String);
+    if (value !== true && values.includes("")) {
+      throw new UsageError(`Option --${name} needs a value: --${name} ${options[name]!.value}`);
+    }
+    if (values.length > 0) given.set(name, values);
+  }
+  return { given, rest: argv.slice(end - parsed._.length) };
+}
+
+/** An option with one dash, as `ip` has it, with two: `-json`. */
+function long(argument: string, options: Options): string {
+  const [, name] = /^-([^-=][^=]+)(=|$)/.exec(argument) ?? [];
+  return name !== undefined && Object.hasOwn(options, name) ? `-${argument}` : argument;
 }
 
 /** Refuses an option that these don't have. */

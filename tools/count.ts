@@ -1,5 +1,5 @@
 /**
- * Prints the totals of a JUnit report: `deno run -R tools/count.ts report.xml`.
+ * Prints the totals of JUnit reports together: `deno run -R tools/count.ts report.xml...`.
  *
  * @module
  */
@@ -29,6 +29,6 @@ export function summary({ passed, failed, skipped }: Totals): string {
 
 if (import.meta.main) {
   // A run that broke off early has left no report, and nothing to count.
-  const report = await Deno.readTextFile(Deno.args[0] ?? "").catch(() => "");
-  console.log(summary(count(report)));
+  const reports = Deno.args.map((file) => Deno.readTextFile(file).catch(() => ""));
+  console.log(summary(count((await Promise.all(reports)).join(""))));
 }
