@@ -30,7 +30,8 @@ import {
   unlessZero,
   words,
 } from "./forms.ts";
-import type { Form, Values, WordTable } from "./words.ts";
+import type { Host } from "./host.ts";
+import type { Form, Values, Words, WordTable } from "./words.ts";
 
 type Kinds = typeof LINK_KINDS;
 type Ports = typeof PORT_KINDS;
@@ -512,9 +513,34 @@ const BOND: WordTable<Kinds["bond"]> = [
 ];
 
 const BOND_PORT: WordTable<Ports["bond"]> = [
+  {
+    key: "state",
+    json: "state",
+    text: "state",
+    is: choiceInCapitals({ active: "ACTIVE", backup: "BACKUP" }),
+  },
+  {
+    key: "miiStatus",
+    json: "mii_status",
+    text: "mii_status",
+    is: choiceInCapitals({
+      up: "UP",
+      goingDown: "GOING_DOWN",
+      down: "DOWN",
+      goingBack: "GOING_BACK",
+    }),
+  },
+  { key: "linkFailureCount", json: "link_failure_count", text: "link_failure_count", is: number },
+  { key: "permanentAddress", json: "perm_hwaddr", text: "perm_hwaddr", is: mac },
   { key: "queueId", word: "queue_id", is: number },
   { key: "priority", word: "prio", is: { ...number, parse: signed } },
 ];
+
+/** A word of the rtnl table, printed as `ip` writes it. */
+function choiceInCapitals(capitals: Readonly<Record<string, string>>): Form<string | number> {
+  const shown = (state: string | number) => capitals[state] ?? String(state);
+  return { name: "", json: shown, text: shown };
+}
 
 function signed(words: Parameters<NonNullable<Form["parse"]>>[0]): number | undefined {
   const word = words.take() ?? "";
@@ -566,6 +592,8 @@ const IP_TUNNEL: WordTable<Kinds["ipip"]> = [
   ...TTL_TOS,
   { key: "pathMtuDiscovery", word: ["pmtudisc", "nopmtudisc"], is: toggle },
   { key: "flags", word: "isatap", is: flag("isatap") },
+  { key: "sixRdPrefix", json: "prefix", text: "6rd-prefix", is: unlessZero(ip6) },
+  { key: "sixRdPrefixLength", json: "prefixlen", text: "6rd-prefixlen", is: unlessZero(number) },
   ...FWMARK,
 ];
 
@@ -665,6 +693,60 @@ function vtiKey(...directions: ("input" | "output")[]): Form<number> {
   };
 }
 
+/** Some bits of the word that holds the traffic class and the flow label (RFC 8200). */
+function flowBits(shift: number, bits: number, digits: number): Form<number> {
+  const mask = 2 ** bits - 1;
+  const shown = (info: number) =>
+    `0x${((info >>> shift) & mask).toString(16).padStart(digits, "0")}`;
+  return {
+    name: "NUMBER",
+    parse(words) {
+      const value = readNumber(words.take() ?? "");
+      return value === undefined || value > mask ? undefined : value;
+    },
+    store: (values, value, key) =>
+      void (values[key] = (values[key] as number ?? 0) + value * 2 ** shift),
+    json: shown,
+    text: shown,
+  };
+}
+
+const FLOW = [
+  {
+    key: "flowInfo",
+    word: ["tclass", "tc", "tos", "dsfield"],
+    json: "tclass",
+    is: flowBits(20, 8, 2),
+  },
+  { key: "flowInfo", word: ["flowlabel", "fl"], json: "flowlabel", is: flowBits(0, 20, 5) },
+] as const;
+
+/** How deep tunnels may be in tunnels; `none` is a flag, which makes the number count for nothing. */
+const ENCAP_LIMIT = [
+  {
+    key: "encapLimit",
+    word: "encaplimit",
+    json: "encap_limit",
+    is: {
+      ...number,
+      name: "NUMBER or none",
+      parse: (words: Words, host: Host, typed: string) =>
+        words.takeIf("none") ? NO_LIMIT : number.parse!(words, host, typed),
+      store(values: Values, limit: number, key: string) {
+        if (limit === NO_LIMIT) addFlag(values, "flags", "ignoreEncapLimit");
+        else values[key] = limit;
+      },
+    },
+  },
+  {
+    key: "flags",
+    json: "ip6_tnl_f_ign_encap_limit",
+    text: "encaplimit none",
+    is: flag("ignoreEncapLimit", false),
+  },
+] as const;
+const NO_LIMIT = -1;
+
 const IP6_TUNNEL: WordTable<Kinds["ip6tnl"]> = [
   { key: "collectMetadata", word: "external", is: presence },
   {
@@ -683,9 +765,29 @@ const IP6_TUNNEL: WordTable<Kinds["ip6tnl"]> = [
   },
   ...ENDS,
   { key: "ttl", word: ["hoplimit", "ttl", "hlim"], json: "ttl", is: ttl("inherit") },
-  { key: "encapLimit", word: "encaplimit", json: "encap_limit", is: number },
+  ...ENCAP_LIMIT,
+  ...FLOW,
   ...FWMARK,
 ];
+
+const GRE6: WordTable<Kinds["ip6gre"]> = [
+  ...GRE.filter(({ key }) => !["ttl", "tos", "pathMtuDiscovery", "ignoreDf"].includes(key)),
+  { key: "ttl", word: ["hoplimit", "ttl", "hlim"], json: "ttl", is: ttl("inherit") },
+  ...ENCAP_LIMIT,
+  ...FLOW,
+];
+
+/** Where a flag makes a number count for nothing, only the flag is shown. */
+export function shownOf(data: object): object {
+  const { flags, encapLimit: _, ...rest } = data as {
+    flags?: readonly string[];
+    encapLimit?: number;
+  };
+  return Array.isArray(flags) && flags.includes("ignoreEncapLimit") ? { ...rest, flags } : data;
+}
+
+/** What `ip` says of a kind where nothing is typed, and the kernel would take something else. */
+export const KIND_DEFAULTS: Readonly<Record<string, object>> = { ipip: { protocol: "any" } };
 
 const XFRM: WordTable<Kinds["xfrm"]> = [
   { key: "collectMetadata", word: "external", is: presence },
@@ -743,6 +845,9 @@ export const KIND_WORDS: Readonly<Record<string, WordTable>> = {
   gre: GRE,
   gretap: GRE,
   hsr: HSR,
+  ip6erspan: GRE6,
+  ip6gre: GRE6,
+  ip6gretap: GRE6,
   ip6tnl: IP6_TUNNEL,
   ipip: IP_TUNNEL,
   ipvlan: IPVLAN,

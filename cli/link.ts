@@ -5,6 +5,7 @@
  */
 
 import { InputError, type Link, type LinkSpec } from "../mod.ts";
+import { formatAddress } from "../rtnl/codec/ip.ts";
 import { type Command, LIST, type Result } from "./command.ts";
 import { hint } from "./errors.ts";
 import {
@@ -21,7 +22,7 @@ import {
   words,
 } from "./forms.ts";
 import { type Host, LOOKING, onHost } from "./host.ts";
-import { KIND_WORDS, PORT_WORDS } from "./kinds.ts";
+import { KIND_DEFAULTS, KIND_WORDS, PORT_WORDS, shownOf } from "./kinds.ts";
 import {
   type Form,
   join,
@@ -226,6 +227,14 @@ export function printLink(link: Link, host: Host, inLinkList: boolean): Printed 
   );
 }
 
+/** The ends of a tunnel are IP addresses. */
+function shownAddress(address: string | undefined, { type = 0 }: Link): string | undefined {
+  if (address === undefined || !IP_TUNNELS.includes(LINK_TYPES[type] ?? "")) return address;
+  return formatAddress(Uint8Array.fromHex(address.replaceAll(":", "")));
+}
+
+const IP_TUNNELS = ["ipip", "sit", "gre", "tunnel6", "gre6"];
+
 /** Number, name, what is below, flags. */
 function printName({ index, name, link, linkNetnsId, flags = [] }: Link, host: Host): Printed {
   const set = new Set<string>(flags);
@@ -253,7 +262,8 @@ function printName({ index, name, link, linkNetnsId, flags = [] }: Link, host: H
 
 /** The second line: link-layer addresses, and the namespace of what is below. */
 function printAddress(link: Link): Printed {
-  const { address, broadcast, permanentAddress, linkNetnsId, protoDown } = link;
+  const { permanentAddress, linkNetnsId, protoDown } = link;
+  const [address, broadcast] = [link.address, link.broadcast].map((mac) => shownAddress(mac, link));
   const type = LINK_TYPES[link.type ?? 0] ?? String(link.type);
   const isPeer = link.flags?.includes("pointopoint");
   const permanent = permanentAddress === address ? undefined : permanentAddress;
@@ -286,7 +296,7 @@ function printKind({ linkInfo }: Link, host: Host): Printed {
   if (kind !== undefined) {
     json.info_kind = kind;
     text.push(`\n    ${kind}`);
-    const data = KIND_WORDS[kind] && print(KIND_WORDS[kind], linkInfo.data ?? {}, host);
+    const data = KIND_WORDS[kind] && print(KIND_WORDS[kind], shownOf(linkInfo.data ?? {}), host);
     if (data !== undefined) json.info_data = data.json;
     text.push(...data?.text ?? []);
   }
@@ -397,7 +407,8 @@ function readKind(words: Words, host: Host): LinkSpec["linkInfo"] {
     data.peer = readNew(words, host);
   }
   words.end([...vocabulary(table ?? []), "peer"]);
-  return { kind, ...Object.keys(data).length > 0 ? { data } : {} } as never;
+  const all = { ...KIND_DEFAULTS[kind], ...data };
+  return { kind, ...Object.keys(all).length > 0 ? { data: all } : {} } as never;
 }
 
 function portWords(kind: string, port: string): WordTable {

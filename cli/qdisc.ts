@@ -259,7 +259,7 @@ const NETEM: Kind = {
       rate?: { rate?: number };
       correlation?: { delay?: number; loss?: number; duplicate?: number };
     };
-    const part = (chance = 0) => chance / 0xffffffff;
+    const part = (chance = 0) => percent.json!(chance, undefined as never);
     const seconds = (ns: bigint) => Number(ns) / 1e9;
     const shown = (ns: bigint) => timeText(Number(ns) / 1e3);
     const delays = latency64 !== 0n || jitter64 !== 0n;

@@ -84,7 +84,8 @@ export const percent: Form<number> = {
       ? undefined
       : Math.min(0xffffffff, Math.round(part * 0x100000000));
   },
-  json: (value) => value / 0xffffffff,
+  // As printf's %g.
+  json: (value) => Number((value / 0xffffffff).toPrecision(6)),
   text: (value) => `${Number((100 * value / 0xffffffff).toPrecision(6))}%`,
 };
 

@@ -6,7 +6,7 @@
 
 import { be16, be32, bool, ip, presence, u16, u32, u8 } from "../codec/scalars.ts";
 import type { Table } from "../codec/shape.ts";
-import { ENCAP_FLAGS, ENCAP_TYPE } from "./ip_tunnel.ts";
+import { ENCAP_FLAGS, ENCAP_TYPE, IP6_TUNNEL_FLAGS } from "./ip_tunnel.ts";
 
 const GRE_FLAGS = {
   flags: be16,
@@ -30,8 +30,8 @@ export const GRE = {
   pathMtuDiscovery: ["IFLA_GRE_PMTUDISC", 10, bool],
   encapLimit: ["IFLA_GRE_ENCAP_LIMIT", 11, u8],
   flowInfo: ["IFLA_GRE_FLOWINFO", 12, be32],
-  /** IP6_TNL_F_*, of ip6gre and ip6gretap. */
-  flags: ["IFLA_GRE_FLAGS", 13, u32],
+  /** Of ip6gre and ip6gretap. */
+  flags: ["IFLA_GRE_FLAGS", 13, IP6_TUNNEL_FLAGS],
   encapType: ["IFLA_GRE_ENCAP_TYPE", 14, ENCAP_TYPE],
   encapFlags: ["IFLA_GRE_ENCAP_FLAGS", 15, ENCAP_FLAGS],
   encapSourcePort: ["IFLA_GRE_ENCAP_SPORT", 16, be16],

@@ -20,7 +20,7 @@ export const ENCAP_FLAGS = {
 /** What is inside: IPPROTO_* of linux/in.h; 0 is any. */
 const PROTOCOL = { oneOf: u8, names: { any: 0, ipip: 4, ipv6: 41, mpls: 137 } } as const;
 /** IP6_TNL_F_* of linux/ip6_tunnel.h. */
-const IP6_TUNNEL_FLAGS = {
+export const IP6_TUNNEL_FLAGS = {
   flags: u32,
   names: {
     ignoreEncapLimit: 1,
@@ -31,7 +31,7 @@ const IP6_TUNNEL_FLAGS = {
     useOriginalFwmark: 0x20,
     allowLocalRemote: 0x40,
   },
-} as const;
+} as const satisfies FlagsShape;
 
 /** What IFLA_INFO_DATA holds for an ipip or a sit tunnel. */
 export const IP_TUNNEL = {

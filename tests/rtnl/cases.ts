@@ -294,7 +294,7 @@ export const LINKS: Case[] = [
   }, ETHERNET),
   made("ip6gre", `ip6gre ${WORDS_6} hoplimit 9 encaplimit none`, {
     kind: "ip6gre",
-    data: { ...END_POINTS_6, ttl: 9, flags: 1 },
+    data: { ...END_POINTS_6, ttl: 9, flags: ["ignoreEncapLimit"] },
   }),
   made("ip6gretap", `ip6gretap ${WORDS_6} hoplimit 9 encaplimit 3`, {
     kind: "ip6gretap",
