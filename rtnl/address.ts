@@ -8,7 +8,14 @@ import { parseAddress } from "./codec/ip.ts";
 import { ip, lowByte, s32, text, u32, u8 } from "./codec/scalars.ts";
 import type { Message, MessageShape } from "./codec/shape.ts";
 import { FAMILY, familyOf, SCOPE } from "./names.ts";
-import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, type Request, request } from "./request.ts";
+import {
+  changing,
+  listing,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+  type Request,
+} from "./request.ts";
 
 const FLAG_NAMES = {
   secondary: 0x1,
@@ -73,14 +80,7 @@ const RTM_GETADDR = 22;
 export class AddressRequests {
   /** All addresses, or those that the kernel finds to match: `family`, `index`. */
   list(filter: Address = {}): Request<Address[]> {
-    return request({
-      operation: "list addresses",
-      type: RTM_GETADDR,
-      form: "dump",
-      shape: ADDRESS,
-      values: filter,
-      read: (addresses) => addresses as Address[],
-    });
+    return listing("list addresses", RTM_GETADDR, ADDRESS, filter);
   }
 
   /** Adds an address to the link `index`; family and prefix length come from the address unless said. */
@@ -115,13 +115,11 @@ function change(
     local: own,
     ...spec,
   };
-  return request({
-    operation: `${verb} address ${own}/${values.prefixLength} on link number ${spec.index}`,
+  return changing(
+    `${verb} address ${own}/${values.prefixLength} on link number ${spec.index}`,
     type,
-    flags,
-    form: "ack",
-    shape: ADDRESS,
+    ADDRESS,
     values,
-    read: () => {},
-  });
+    flags,
+  );
 }

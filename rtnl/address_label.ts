@@ -7,7 +7,14 @@
 import { ip, padding, u32, u8 } from "./codec/scalars.ts";
 import type { Message, MessageShape } from "./codec/shape.ts";
 import { FAMILY } from "./names.ts";
-import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, type Request, request } from "./request.ts";
+import {
+  changing,
+  listing,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+  type Request,
+} from "./request.ts";
 
 /** RTM_NEWADDRLABEL, RTM_DELADDRLABEL, RTM_GETADDRLABEL: struct ifaddrlblmsg and the IFAL_* attributes. */
 export const ADDRESS_LABEL = {
@@ -40,14 +47,7 @@ const RTM_GETADDRLABEL = 74;
 export class AddressLabelRequests {
   /** All of them. */
   list(_filter: AddressLabel = {}): Request<AddressLabel[]> {
-    return request({
-      operation: "list address labels",
-      type: RTM_GETADDRLABEL,
-      form: "dump",
-      shape: ADDRESS_LABEL,
-      values: { family: "inet6" },
-      read: (labels) => labels as AddressLabel[],
-    });
+    return listing("list address labels", RTM_GETADDRLABEL, ADDRESS_LABEL, { family: "inet6" });
   }
 
   /** Gives a prefix a label. */
@@ -71,13 +71,11 @@ export const addressLabel: AddressLabelRequests = new AddressLabelRequests();
 
 function change(verb: string, type: number, spec: AddressLabel, flags = 0): Request<void> {
   const values: AddressLabel = { family: "inet6", prefixLength: 128, ...spec };
-  return request({
-    operation: `${verb} the label of ${values.address}/${values.prefixLength}`,
+  return changing(
+    `${verb} the label of ${values.address}/${values.prefixLength}`,
     type,
-    flags,
-    form: "ack",
-    shape: ADDRESS_LABEL,
+    ADDRESS_LABEL,
     values,
-    read: () => {},
-  });
+    flags,
+  );
 }

@@ -8,7 +8,7 @@ import { bytes, mac, padding, s32, text, u16, u32, u8 } from "./codec/scalars.ts
 import type { Message, MessageShape, Table } from "./codec/shape.ts";
 import { BRIDGE_PORT } from "./kinds/bridge.ts";
 import { FAMILY, OPER_STATE } from "./names.ts";
-import { type Request, request } from "./request.ts";
+import { changing, listing, type Request } from "./request.ts";
 
 const VLAN_FLAGS = {
   flags: u16,
@@ -100,13 +100,9 @@ const RTEXT_FILTER_BRVLAN_COMPRESSED = 4;
 export class BridgeVlanRequests {
   /** The bridges and ports with their VLANs, ranges in one. */
   list(_filter: BridgeVlans = {}): Request<BridgeVlans[]> {
-    return request({
-      operation: "list bridge VLANs",
-      type: RTM_GETLINK,
-      form: "dump",
-      shape: BRIDGE_VLAN,
-      values: { family: "bridge", extendedMask: RTEXT_FILTER_BRVLAN_COMPRESSED },
-      read: (ports) => ports as BridgeVlans[],
+    return listing("list bridge VLANs", RTM_GETLINK, BRIDGE_VLAN, {
+      family: "bridge",
+      extendedMask: RTEXT_FILTER_BRVLAN_COMPRESSED,
     });
   }
 
@@ -131,12 +127,9 @@ function change(verb: string, type: number, spec: BridgeVlanSpec): Request<void>
     ? [{ vid, flags }]
     : [{ vid, flags: [...flags, "rangeBegin"] }, { vid: vidEnd, flags: [...flags, "rangeEnd"] }];
   const last = vidEnd === undefined ? "" : `-${vidEnd}`;
-  return request({
-    operation: `${verb} VLAN ${vid}${last} of link number ${index}`,
-    type,
-    form: "ack",
-    shape: BRIDGE_VLAN,
-    values: { family: "bridge", index, spec: { ...self ? { flags: ["self"] } : {}, vlans } },
-    read: () => {},
+  return changing(`${verb} VLAN ${vid}${last} of link number ${index}`, type, BRIDGE_VLAN, {
+    family: "bridge",
+    index,
+    spec: { ...self ? { flags: ["self"] } : {}, vlans },
   });
 }

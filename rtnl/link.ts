@@ -22,7 +22,14 @@ import {
 import type { Message, MessageShape, Table } from "./codec/shape.ts";
 import { LINK_KINDS, PORT_KINDS } from "./kinds/mod.ts";
 import { FAMILY, OPER_STATE } from "./names.ts";
-import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, type Request, request } from "./request.ts";
+import {
+  changing,
+  NLM_F_APPEND,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  type Request,
+  request,
+} from "./request.ts";
 
 const FLAGS = {
   flags: u32,
@@ -404,15 +411,7 @@ function change(
   spec: LinkSpec,
   flags = 0,
 ): Request<void> {
-  return request({
-    operation: `${verb} ${describe(spec)}`,
-    type,
-    flags,
-    form: "ack",
-    shape: LINK,
-    values: withFlags(spec),
-    read: () => {},
-  });
+  return changing(`${verb} ${describe(spec)}`, type, LINK, withFlags(spec), flags);
 }
 
 /** A link with its kind beside its name. */

@@ -8,7 +8,7 @@ import { bytes, padding, u16, u32, u64 } from "./codec/scalars.ts";
 import type { Message, MessageShape, Table } from "./codec/shape.ts";
 import { LINK_STATS } from "./link.ts";
 import { FAMILY } from "./names.ts";
-import { type Request, request } from "./request.ts";
+import { getting, listing, type Request } from "./request.ts";
 
 const VLAN_STATS = {
   struct: {
@@ -82,25 +82,14 @@ const RTM_GETSTATS = 94;
 export class LinkStatisticsRequests {
   /** The counters of all links; `filter` says which, "link" unless said. */
   list({ filter = ["link"] }: LinkStatistics = {}): Request<LinkStatistics[]> {
-    return request({
-      operation: "list link statistics",
-      type: RTM_GETSTATS,
-      form: "dump",
-      shape: LINK_STATISTICS,
-      values: { filter },
-      read: (statistics) => statistics as LinkStatistics[],
-    });
+    return listing("list link statistics", RTM_GETSTATS, LINK_STATISTICS, { filter });
   }
 
   /** The counters of the link `index`; `filter` says which, "link" unless said. */
   get({ index, filter = ["link"] }: LinkStatistics): Request<LinkStatistics> {
-    return request({
-      operation: `get the statistics of link number ${index}`,
-      type: RTM_GETSTATS,
-      form: "reply",
-      shape: LINK_STATISTICS,
-      values: { index, filter },
-      read: ([statistics]) => statistics as LinkStatistics,
+    return getting(`get the statistics of link number ${index}`, RTM_GETSTATS, LINK_STATISTICS, {
+      index,
+      filter,
     });
   }
 }

@@ -14,7 +14,14 @@ import {
   ValueError,
 } from "./codec/shape.ts";
 import { FAMILY, ROUTE_PROTOCOL } from "./names.ts";
-import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, type Request, request } from "./request.ts";
+import {
+  changing,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+  type Request,
+  request,
+} from "./request.ts";
 
 // Ethertypes (linux/if_ether.h); 0 is a link-layer address.
 const ETH_P_IP = 0x0800;
@@ -169,18 +176,12 @@ function groupsOf({ bridge, groups }: GroupTable): MulticastGroup[] {
 function change(verb: string, type: number, spec: MulticastGroup, flags = 0): Request<void> {
   const { bridge, port, group, vid, state = "permanent", source, sources, mode, protocol } = spec;
   const detailed = [source, sources, mode, protocol].some((detail) => detail !== undefined);
-  return request({
-    operation: `${verb} multicast group ${group} of bridge number ${bridge}`,
-    type,
-    flags,
-    form: "ack",
-    shape: MULTICAST_GROUP_CHANGE,
-    values: {
-      family: "bridge",
-      bridge,
-      entry: { port, state, vid, group },
-      ...detailed ? { details: { source, sources, mode, protocol } } : {},
-    },
-    read: () => {},
-  });
+  const values = {
+    family: "bridge",
+    bridge,
+    entry: { port, state, vid, group },
+    ...detailed ? { details: { source, sources, mode, protocol } } : {},
+  };
+  const operation = `${verb} multicast group ${group} of bridge number ${bridge}`;
+  return changing(operation, type, MULTICAST_GROUP_CHANGE, values, flags);
 }

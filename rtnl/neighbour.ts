@@ -8,12 +8,14 @@ import { be16, ip, mac, padding, presence, s32, u16, u32, u8 } from "./codec/sca
 import type { Message, MessageShape } from "./codec/shape.ts";
 import { FAMILY, familyOf, ROUTE_PROTOCOL } from "./names.ts";
 import {
+  changing,
+  getting,
+  listing,
   NLM_F_APPEND,
   NLM_F_CREATE,
   NLM_F_EXCL,
   NLM_F_REPLACE,
   type Request,
-  request,
 } from "./request.ts";
 
 const STATE_NAMES = {
@@ -189,39 +191,32 @@ function entry(spec: Neighbour): Neighbour {
 }
 
 function list(what: string, values: Neighbour): Request<Neighbour[]> {
-  return request({
-    operation: `list ${what}`,
-    type: RTM_GETNEIGH,
-    form: "dump",
-    shape: NEIGHBOUR,
-    values,
-    read: (neighbours) => neighbours as Neighbour[],
-  });
+  return listing(`list ${what}`, RTM_GETNEIGH, NEIGHBOUR, values);
 }
 
 function get(
   what: string,
   { family, index, dst, address, vlan, vni, master, flags }: Neighbour,
 ): Request<Neighbour> {
-  return request({
-    operation: `get ${what}`,
-    type: RTM_GETNEIGH,
-    form: "reply",
-    shape: NEIGHBOUR,
-    values: { family, index, dst, address, vlan, vni, master, flags },
-    read: ([neighbour]) => neighbour as Neighbour,
+  return getting(`get ${what}`, RTM_GETNEIGH, NEIGHBOUR, {
+    family,
+    index,
+    dst,
+    address,
+    vlan,
+    vni,
+    master,
+    flags,
   });
 }
 
 function change(what: string, type: number, values: Neighbour, flags = 0): Request<void> {
   const address = values.family === "bridge" ? values.address : values.dst;
-  return request({
-    operation: `${what} ${address} on link number ${values.index}`,
+  return changing(
+    `${what} ${address} on link number ${values.index}`,
     type,
-    flags,
-    form: "ack",
-    shape: NEIGHBOUR,
+    NEIGHBOUR,
     values,
-    read: () => {},
-  });
+    flags,
+  );
 }

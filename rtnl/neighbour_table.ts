@@ -7,7 +7,7 @@
 import { padding, text, u16, u32, u64 } from "./codec/scalars.ts";
 import type { Message, MessageShape, Table } from "./codec/shape.ts";
 import { FAMILY } from "./names.ts";
-import { NLM_F_REPLACE, type Request, request } from "./request.ts";
+import { changing, listing, NLM_F_REPLACE, type Request } from "./request.ts";
 
 /** NDTA_PARMS: the settings of one link, or of all. Times are in milliseconds. */
 export const NEIGHBOUR_PARAMETERS = {
@@ -90,27 +90,18 @@ const RTM_SETNEIGHTBL = 67;
 export class NeighbourTableRequests {
   /** The tables with their defaults, each followed by the settings of each link. */
   list(filter: NeighbourTable = {}): Request<NeighbourTable[]> {
-    return request({
-      operation: "list neighbour tables",
-      type: RTM_GETNEIGHTBL,
-      form: "dump",
-      shape: NEIGHBOUR_TABLE,
-      values: filter,
-      read: (tables) => tables as NeighbourTable[],
-    });
+    return listing("list neighbour tables", RTM_GETNEIGHTBL, NEIGHBOUR_TABLE, filter);
   }
 
   /** Changes the settings of the table `name`, or of the link `parameters.index` in it. */
   set(spec: NeighbourTable): Request<void> {
-    return request({
-      operation: `set neighbour table ${spec.name}`,
-      type: RTM_SETNEIGHTBL,
-      flags: NLM_F_REPLACE,
-      form: "ack",
-      shape: NEIGHBOUR_TABLE,
-      values: spec,
-      read: () => {},
-    });
+    return changing(
+      `set neighbour table ${spec.name}`,
+      RTM_SETNEIGHTBL,
+      NEIGHBOUR_TABLE,
+      spec,
+      NLM_F_REPLACE,
+    );
   }
 }
 

@@ -7,7 +7,7 @@
 import { s32 } from "./codec/scalars.ts";
 import type { Message, MessageShape } from "./codec/shape.ts";
 import { FAMILY } from "./names.ts";
-import { type Request, request } from "./request.ts";
+import { getting, type Request } from "./request.ts";
 
 /** RTM_NEWNETCONF, RTM_GETNETCONF: struct netconfmsg and the NETCONFA_* attributes. */
 export const NETCONF = {
@@ -41,14 +41,7 @@ export class NetconfRequests {
   /** The settings of one family, of the link `index` or of all. */
   get(spec: Netconf): Request<Netconf> {
     const { index = NETCONFA_IFINDEX_ALL, family } = spec;
-    return request({
-      operation: `get netconf of ${family}`,
-      type: RTM_GETNETCONF,
-      form: "reply",
-      shape: NETCONF,
-      values: { index, family },
-      read: ([netconf]) => netconf as Netconf,
-    });
+    return getting(`get netconf of ${family}`, RTM_GETNETCONF, NETCONF, { index, family });
   }
 }
 

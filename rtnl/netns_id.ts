@@ -7,7 +7,7 @@
 import { s32, u32 } from "./codec/scalars.ts";
 import type { Message, MessageShape } from "./codec/shape.ts";
 import { FAMILY } from "./names.ts";
-import { type Request, request } from "./request.ts";
+import { changing, getting, listing, type Request } from "./request.ts";
 
 /** RTM_NEWNSID, RTM_GETNSID: struct rtgenmsg and the NETNSA_* attributes. */
 export const NETNS_ID = {
@@ -37,37 +37,19 @@ const RTM_GETNSID = 90;
 export class NetnsIdRequests {
   /** All namespaces that have a number here. */
   list(filter: NetnsId = {}): Request<NetnsId[]> {
-    return request({
-      operation: "list netns ids",
-      type: RTM_GETNSID,
-      form: "dump",
-      shape: NETNS_ID,
-      values: filter,
-      read: (ids) => ids as NetnsId[],
-    });
+    return listing("list netns ids", RTM_GETNSID, NETNS_ID, filter);
   }
 
   /** The number of the namespace that `fd`, `pid` or `nsid` says; `nsid` is -1 when it has none. */
   get(spec: NetnsId): Request<NetnsId> {
-    return request({
-      operation: `get the netns id of ${describe(spec)}`,
-      type: RTM_GETNSID,
-      form: "reply",
-      shape: NETNS_ID,
-      values: spec,
-      read: ([id]) => id as NetnsId,
-    });
+    return getting(`get the netns id of ${describe(spec)}`, RTM_GETNSID, NETNS_ID, spec);
   }
 
   /** Gives the namespace of `fd` or `pid` the number `nsid`, or one that is free; it keeps it. */
   add(spec: NetnsId): Request<void> {
-    return request({
-      operation: `give ${describe(spec)} a netns id`,
-      type: RTM_NEWNSID,
-      form: "ack",
-      shape: NETNS_ID,
-      values: { nsid: -1, ...spec },
-      read: () => {},
+    return changing(`give ${describe(spec)} a netns id`, RTM_NEWNSID, NETNS_ID, {
+      nsid: -1,
+      ...spec,
     });
   }
 }

@@ -8,7 +8,15 @@ import { ip, padding, presence, u16, u32, u64, u8 } from "./codec/scalars.ts";
 import type { Message, MessageShape, Table } from "./codec/shape.ts";
 import { ENCAP_TYPE, ENCAPS } from "./encap.ts";
 import { FAMILY, familyOf, NEXTHOP_FLAGS, ROUTE_PROTOCOL, SCOPE } from "./names.ts";
-import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, type Request, request } from "./request.ts";
+import {
+  changing,
+  getting,
+  listing,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+  type Request,
+} from "./request.ts";
 import { weight } from "./route.ts";
 
 /** NHA_GROUP_STATS: how many packets each member took. */
@@ -79,26 +87,12 @@ const RTM_GETNEXTHOPBUCKET = 118;
 export class NexthopRequests {
   /** All nexthops, or those that the kernel finds to match: `family`, `oif`, `master`, `groups`, `fdb`. */
   list(filter: Nexthop = {}): Request<Nexthop[]> {
-    return request({
-      operation: "list nexthops",
-      type: RTM_GETNEXTHOP,
-      form: "dump",
-      shape: NEXTHOP,
-      values: filter,
-      read: (nexthops) => nexthops as Nexthop[],
-    });
+    return listing("list nexthops", RTM_GETNEXTHOP, NEXTHOP, filter);
   }
 
   /** The nexthop with this `id`. */
   get({ id }: Nexthop): Request<Nexthop> {
-    return request({
-      operation: `get nexthop id ${id}`,
-      type: RTM_GETNEXTHOP,
-      form: "reply",
-      shape: NEXTHOP,
-      values: { id },
-      read: ([nexthop]) => nexthop as Nexthop,
-    });
+    return getting(`get nexthop id ${id}`, RTM_GETNEXTHOP, NEXTHOP, { id });
   }
 
   /** Adds a nexthop: `oif` and perhaps `gateway`, or `blackhole`, or a `group`. */
@@ -121,14 +115,7 @@ export class NexthopRequests {
 export class NexthopBucketRequests {
   /** The buckets of resilient groups, or of the one with this `id`. */
   list(filter: Nexthop = {}): Request<Nexthop[]> {
-    return request({
-      operation: "list nexthop buckets",
-      type: RTM_GETNEXTHOPBUCKET,
-      form: "dump",
-      shape: NEXTHOP,
-      values: filter,
-      read: (nexthops) => nexthops as Nexthop[],
-    });
+    return listing("list nexthop buckets", RTM_GETNEXTHOPBUCKET, NEXTHOP, filter);
   }
 }
 
@@ -146,13 +133,11 @@ function described(spec: Nexthop): Nexthop {
 }
 
 function change(verb: string, type: number, values: Nexthop, flags = 0): Request<void> {
-  return request({
-    operation: `${verb} nexthop${values.id === undefined ? "" : ` id ${values.id}`}`,
+  return changing(
+    `${verb} nexthop${values.id === undefined ? "" : ` id ${values.id}`}`,
     type,
-    flags,
-    form: "ack",
-    shape: NEXTHOP,
+    NEXTHOP,
     values,
-    read: () => {},
-  });
+    flags,
+  );
 }

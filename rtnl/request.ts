@@ -55,6 +55,51 @@ export function request<Answer>(
   return { ...rest, flags, body: encode(spec.operation, spec.shape, values) };
 }
 
+/** A request for all entries that a message, as a filter, asks for. */
+export function listing<Entry>(
+  operation: string,
+  type: number,
+  shape: MessageShape,
+  values: object,
+): Request<Entry[]> {
+  return request({
+    operation,
+    type,
+    form: "dump",
+    shape,
+    values,
+    read: (entries) => entries as Entry[],
+  });
+}
+
+/** A request for one entry. */
+export function getting<Entry>(
+  operation: string,
+  type: number,
+  shape: MessageShape,
+  values: object,
+): Request<Entry> {
+  return request({
+    operation,
+    type,
+    form: "reply",
+    shape,
+    values,
+    read: ([entry]) => entry as Entry,
+  });
+}
+
+/** A request that changes something. */
+export function changing(
+  operation: string,
+  type: number,
+  shape: MessageShape,
+  values: object,
+  flags = 0,
+): Request<void> {
+  return request({ operation, type, flags, form: "ack", shape, values, read: () => {} });
+}
+
 function encode(
   operation: string,
   shape: MessageShape,

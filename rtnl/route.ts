@@ -37,12 +37,14 @@ import {
   TABLE_NAMES,
 } from "./names.ts";
 import {
+  changing,
+  getting,
+  listing,
   NLM_F_APPEND,
   NLM_F_CREATE,
   NLM_F_EXCL,
   NLM_F_REPLACE,
   type Request,
-  request,
 } from "./request.ts";
 
 /** RTNH_F_*, and RTM_F_* above them. */
@@ -217,26 +219,16 @@ const RTM_GETROUTE = 26;
 export class RouteRequests {
   /** All routes, or those that the kernel finds to match: `family`, `table`, `oif`, `protocol`, `type`. */
   list(filter: Route = {}): Request<Route[]> {
-    return request({
-      operation: "list routes",
-      type: RTM_GETROUTE,
-      form: "dump",
-      shape: ROUTE,
-      values: filter,
-      read: (routes) => routes as Route[],
-    });
+    return listing("list routes", RTM_GETROUTE, ROUTE, filter);
   }
 
   /** The route that a packet to `dst` would take. */
   get(spec: Route): Request<Route> {
     const dst = spec.dst ?? "";
-    return request({
-      operation: `get route to ${dst}`,
-      type: RTM_GETROUTE,
-      form: "reply",
-      shape: ROUTE,
-      values: { family: familyOf(dst), dstLength: bits(dst), ...spec },
-      read: ([route]) => route as Route,
+    return getting(`get route to ${dst}`, RTM_GETROUTE, ROUTE, {
+      family: familyOf(dst),
+      dstLength: bits(dst),
+      ...spec,
     });
   }
 
@@ -259,7 +251,7 @@ export class RouteRequests {
   delete(spec: Route): Request<void> {
     // Unsaid is "any" here, so none of the defaults of a new route.
     const values: Route = { scope: "nowhere", table: "main", ...named(spec) };
-    return request({ ...asked("delete", spec), type: RTM_DELROUTE, values });
+    return changing(asked("delete", spec), RTM_DELROUTE, ROUTE, values);
   }
 }
 
@@ -282,7 +274,7 @@ function change(
     scope: base.family === "inet" ? scopeOf(spec.type ?? "unicast", direct) : "global",
     ...base,
   };
-  return request({ ...asked(verb, spec), type, flags, values });
+  return changing(asked(verb, spec), type, ROUTE, values, flags);
 }
 
 /** How far an IPv4 route of this type reaches, as `ip route` has it. */
@@ -302,16 +294,11 @@ function named(spec: Route): Route {
   };
 }
 
-function asked(verb: string, { dst, dstLength, gateway, oif }: Route) {
+function asked(verb: string, { dst, dstLength, gateway, oif }: Route): string {
   const where = dst === undefined ? "default" : `${dst}/${dstLength ?? bits(dst)}`;
   const via = gateway === undefined ? "" : ` via ${gateway}`;
   const by = oif === undefined ? "" : ` on link number ${oif}`;
-  return {
-    operation: `${verb} route ${where}${via}${by}`,
-    form: "ack" as const,
-    shape: ROUTE,
-    read: () => {},
-  };
+  return `${verb} route ${where}${via}${by}`;
 }
 
 function bits(address: string): number {

@@ -20,7 +20,7 @@ import {
 } from "./codec/scalars.ts";
 import type { Message, MessageShape } from "./codec/shape.ts";
 import { FAMILY, familyOf, ROUTE_PROTOCOL, TABLE_NAMES } from "./names.ts";
-import { NLM_F_CREATE, NLM_F_EXCL, type Request, request } from "./request.ts";
+import { changing, listing, NLM_F_CREATE, NLM_F_EXCL, type Request } from "./request.ts";
 
 const PORTS = { struct: { start: u16, end: u16 } } as const;
 
@@ -93,14 +93,7 @@ const RTM_GETRULE = 34;
 export class RuleRequests {
   /** All rules, or those of a `family`. */
   list({ family }: Rule = {}): Request<Rule[]> {
-    return request({
-      operation: "list rules",
-      type: RTM_GETRULE,
-      form: "dump",
-      shape: RULE,
-      values: { family },
-      read: (rules) => rules as Rule[],
-    });
+    return listing("list rules", RTM_GETRULE, RULE, { family });
   }
 
   /** Adds a rule; it leads to `table`, "main" unless said. */
@@ -137,13 +130,5 @@ function change(verb: string, type: number, values: Rule, flags = 0): Request<vo
     src === undefined ? "" : ` from ${src}/${srcLength}`,
     dst === undefined ? "" : ` to ${dst}/${dstLength}`,
   ];
-  return request({
-    operation: `${verb} rule${said.join("")}`,
-    type,
-    flags,
-    form: "ack",
-    shape: RULE,
-    values,
-    read: () => {},
-  });
+  return changing(`${verb} rule${said.join("")}`, type, RULE, values, flags);
 }

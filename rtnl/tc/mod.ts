@@ -7,7 +7,14 @@
 import { be16, bytes, padding, presence, s32, text, u16, u32, u8 } from "../codec/scalars.ts";
 import type { Message, MessageShape } from "../codec/shape.ts";
 import { FAMILY } from "../names.ts";
-import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, type Request, request } from "../request.ts";
+import {
+  changing,
+  listing,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+  type Request,
+} from "../request.ts";
 import { FILTER_KINDS } from "./filters.ts";
 import { QDISC_KINDS } from "./qdiscs.ts";
 import { handle, TC_STATS } from "./rates.ts";
@@ -212,14 +219,7 @@ function list<Entry>(
   shape: MessageShape,
   values: Entry & object,
 ): Request<Entry[]> {
-  return request({
-    operation: `list ${what}`,
-    type,
-    form: "dump",
-    shape,
-    values,
-    read: (entries) => entries as Entry[],
-  });
+  return listing(`list ${what}`, type, shape, values);
 }
 
 function change(
@@ -232,13 +232,11 @@ function change(
   const { kind, index, parent, handle } = values;
   const own = handle === undefined ? "" : ` ${handle}`;
   const at = parent === undefined ? "" : ` at ${parent}`;
-  return request({
-    operation: `${what}${own}${kind === undefined ? "" : ` ${kind}`}${at} of link number ${index}`,
+  return changing(
+    `${what}${own}${kind === undefined ? "" : ` ${kind}`}${at} of link number ${index}`,
     type,
-    flags,
-    form: "ack",
     shape,
     values,
-    read: () => {},
-  });
+    flags,
+  );
 }
