@@ -787,7 +787,10 @@ export function shownOf(data: object): object {
 }
 
 /** What `ip` says of a kind where nothing is typed, and the kernel would take something else. */
-export const KIND_DEFAULTS: Readonly<Record<string, object>> = { ipip: { protocol: "any" } };
+export const KIND_DEFAULTS: Readonly<Record<string, object>> = {
+  ipip: { protocol: "any" },
+  sit: { ttl: 0 },
+};
 
 const XFRM: WordTable<Kinds["xfrm"]> = [
   { key: "collectMetadata", word: "external", is: presence },
