@@ -83,3 +83,53 @@ function unknownIn(value: unknown, path = ""): string[] {
       : unknownIn(inner, `${path}.${key}`)
   );
 }
+
+kernelTest(
+  "the settings of neighbours are read and changed as ip ntable has them",
+  { run: true },
+  async ({ netns, ip }) => {
+    using rtnl = await netns.connect();
+    await carryOut(rtnl, SETTING);
+    await rtnl.neighbourTables.set({
+      family: "inet",
+      name: "arp_cache",
+      parameters: { index: 10, baseReachableTime: 7000n, queueLength: 77, unicastProbes: 5 },
+    });
+    const tables = await Array.fromAsync(rtnl.neighbourTables.list({ family: "inet" }));
+    const own = tables.find(({ parameters }) => parameters?.index === 10)?.parameters;
+    const [shown] = (await ip("ntable", "show", "dev", "eth0", "name", "arp_cache")) as {
+      base_reachable: number;
+      queue: number;
+      ucast_probes: number;
+    }[];
+    assertEquals([shown?.base_reachable, shown?.queue, shown?.ucast_probes], [7000, 77, 5]);
+    assertEquals(
+      [own?.baseReachableTime, own?.queueLength, own?.unicastProbes],
+      [7000n, 77, 5],
+    );
+    assert(tables.some(({ name, config }) => name === "arp_cache" && config?.keyLength === 4));
+  },
+);
+
+kernelTest("a link's counters are those that ip shows", { run: true }, async ({ netns, ip }) => {
+  using rtnl = await netns.connect();
+  await carryOut(rtnl, SETTING);
+  await runIn(netns, "sh", "-c", "ping -c 2 -i 0.05 -w 2 127.0.0.1 >/dev/null 2>&1 || true");
+  const lo = await rtnl.linkStatistics.get({ index: 1 });
+  const [shown] = await ip("-s", "link", "show", "lo");
+  assertEquals(Number(lo.link?.rxBytes), shown.stats64.rx.bytes);
+  const all = await Array.fromAsync(rtnl.linkStatistics.list());
+  assertEquals(all.map(({ index }) => index).sort(), [1, 10, 11]);
+});
+
+kernelTest("namespaces are counted, and found by their numbers", { run: true }, async (kernel) => {
+  const other = await kernel.another();
+  using rtnl = await kernel.netns.connect();
+  assertEquals((await rtnl.netnsIds.get({ fd: other.fd })).nsid, -1);
+  await rtnl.netnsIds.add({ fd: other.fd });
+  const { nsid } = await rtnl.netnsIds.get({ fd: other.fd });
+  assertEquals((await Array.fromAsync(rtnl.netnsIds.list())).map(({ nsid }) => nsid), [nsid]);
+  // A link of there, asked for here by that number.
+  const far = await rtnl.links.get({ name: "lo", targetNetnsId: nsid });
+  assertEquals([far.name, far.targetNetnsId], ["lo", nsid]);
+});
