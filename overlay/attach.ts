@@ -159,6 +159,22 @@ interface Survey {
   switchedOff: Family[];
 }
 
+/**
+ * Asks whether an address is this host's. The route to an IPv6 address of one's own is made by a worker
+ * of the kernel some time after the address; that of an IPv4 address is there at once.
+ */
+function ownAddress(gateway: Wanted["gateways"][number]): Request<Route | Address> {
+  return gateway.family === "inet6"
+    ? address.get({ address: gateway.address })
+    : route.get({ dst: gateway.address });
+}
+
+/** No route at all, or no such address, is an error here: the host is not the gateway. */
+function isOwn(answer: Route | Address | NetlinkError): boolean {
+  if (answer instanceof NetlinkError) return false;
+  return !("type" in answer) || answer.type === "local";
+}
+
 /** Looks at the host, with one system call. */
 async function survey(
   outside: Rtnl,
@@ -170,7 +186,7 @@ async function survey(
     netconf.get({ family: "inet6" }),
     link.get({ altName: forwardingMark("inet"), extendedMask: SKIP_STATS }),
     link.get({ altName: forwardingMark("inet6"), extendedMask: SKIP_STATS }),
-    ...gateways.map(({ address: dst }) => route.get({ dst })),
+    ...gateways.map(ownAddress),
     ...(bridgeName === undefined ? [] : [{
       ...link.get({ name: bridgeName, extendedMask: SKIP_STATS }),
       operation: `attach ${name} to bridge ${bridgeName}`,
@@ -195,8 +211,7 @@ async function survey(
   if (bridgeName === undefined) return routed(familiesOf(addresses));
   const bridge = found.pop() as Link | NetlinkError;
   if (bridge instanceof NetlinkError) throw bridge;
-  // No route at all is an error here, and means the same: this host is not the gateway.
-  const own = gateways.filter((_, i) => (found[i] as Route).type === "local");
+  const own = gateways.filter((_, i) => isOwn(found[i] as Route | Address | NetlinkError));
   return routed(familiesOf(own), requireBridge(bridge, `attach ${name} to bridge ${bridgeName}`));
 }
 

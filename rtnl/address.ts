@@ -10,6 +10,7 @@ import type { Message, MessageShape } from "./codec/shape.ts";
 import { FAMILY, familyOf, SCOPE } from "./names.ts";
 import {
   changing,
+  getting,
   listing,
   NLM_F_CREATE,
   NLM_F_EXCL,
@@ -81,6 +82,12 @@ export class AddressRequests {
   /** All addresses, or those that the kernel finds to match: `family`, `index`. */
   list(filter: Address = {}): Request<Address[]> {
     return listing("list addresses", RTM_GETADDR, ADDRESS, filter);
+  }
+
+  /** An IPv6 `address` that some link has; of IPv4 the kernel only lists them. */
+  get({ address }: Address): Request<Address> {
+    const values: Address = { family: "inet6", address };
+    return getting(`get address ${address}`, RTM_GETADDR, ADDRESS, values);
   }
 
   /** Adds an address to the link `index`; family and prefix length come from the address unless said. */

@@ -74,7 +74,7 @@ export class Rtnl implements Disposable {
   readonly links: Bound<LinkRequests>;
   /** What links have counted: list, get. */
   readonly linkStatistics: Bound<LinkStatisticsRequests>;
-  /** The addresses: list, add, replace, delete. */
+  /** The addresses: list, get, add, replace, delete. */
   readonly addresses: Bound<AddressRequests>;
   /** The labels that choose IPv6 source addresses: list, add, replace, delete. */
   readonly addressLabels: Bound<AddressLabelRequests>;

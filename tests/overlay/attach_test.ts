@@ -274,6 +274,25 @@ kernelTest("forwarding that the operator had switched on stays on", {}, async (k
   assertEquals(await readSysctl("net.ipv6.conf.all.forwarding", host), "0");
 });
 
+kernelTest(
+  "a gateway's address counts from when it is there, not only when it is tried",
+  {},
+  async (kernel) => {
+    const host = { netns: kernel.netns };
+    await createBridge("br0", host);
+    await setLinkUp("br0", host);
+    // Nobody has looked for duplicates yet, so the kernel has no route to it.
+    await addAddress("br0", "fd00::1/64", { ...host, duplicateDetection: true });
+    await attach({
+      netns: await kernel.another(),
+      bridge: "br0",
+      addresses: ["fd00::2/64"],
+      gateways: ["fd00::1"],
+    }, host);
+    assertEquals(await readSysctl("net.ipv6.conf.all.forwarding", host), "1");
+  },
+);
+
 kernelTest("a host that is not the gateway does not forward", {}, async ({ netns, another }) => {
   const host = { netns };
   await createBridge("br0", host);
