@@ -14,6 +14,8 @@ export interface Host {
   readonly names: Names;
   /** Whether --details was given. */
   readonly details: boolean;
+  /** Whether --statistics was given. */
+  readonly statistics: boolean;
   /** The family of -4, -6 and --family. */
   readonly family: "inet" | "inet6" | undefined;
   /** Pins another namespace until the command ends. */
@@ -23,6 +25,11 @@ export interface Host {
 /** Options of the commands that look. */
 export const LOOKING = {
   details: { short: "d", help: "print more, as ip -d" },
+} as const satisfies Record<string, Option>;
+
+/** Options of the commands that list links. */
+export const COUNTING = {
+  statistics: { short: "s", help: "print counters, as ip -s" },
 } as const satisfies Record<string, Option>;
 
 /** Options of the commands that tell families apart. */
@@ -76,10 +83,13 @@ export async function openHost(typed: Typed): Promise<Host & Disposable> {
   const open = (target: NetnsTarget) => opened.use(Netns.open(target));
   const { netns } = where(typed);
   const rtnl = opened.use(netns === undefined ? Rtnl.open() : await open(netns).connect());
-  const names = new Names(await Array.fromAsync(rtnl.links.list()));
+  const statistics = typed.has("statistics");
+  // Without a mask the kernel sends the counters too.
+  const links = await Array.fromAsync(rtnl.links.list(statistics ? { extendedMask: 0 } : {}));
+  const names = new Names(links);
   opening.move();
   return {
-    ...{ rtnl, names, open, details: typed.has("details"), family: familyOf(typed) },
+    ...{ rtnl, names, open, statistics, details: typed.has("details"), family: familyOf(typed) },
     [Symbol.dispose]: () => opened.dispose(),
   };
 }

@@ -21,8 +21,9 @@ import {
   unlessZero,
   words,
 } from "./forms.ts";
-import { type Host, LOOKING, onHost } from "./host.ts";
+import { COUNTING, type Host, LOOKING, onHost } from "./host.ts";
 import { KIND_DEFAULTS, KIND_WORDS, PORT_WORDS, shownOf } from "./kinds.ts";
+import { printStatistics } from "./statistics.ts";
 import {
   type Form,
   join,
@@ -224,6 +225,7 @@ export function printLink(link: Link, host: Host, inLinkList: boolean): Printed 
     ...link.altNames === undefined ? [] : [
       printed({ altnames: link.altNames }, ...link.altNames.map((name) => `\n    altname ${name}`)),
     ],
+    ...host.statistics && inLinkList ? [printStatistics(link)] : [],
   );
 }
 
@@ -509,7 +511,7 @@ export const LINK_COMMANDS: readonly Command[] = [
     operands: "[[dev] NAME] [up] [master DEV] [type KIND] [group GROUP]",
     summary: "the links",
     example: "link list --netns blue",
-    options: LOOKING,
+    options: { ...LOOKING, ...COUNTING },
     grammar: () => FILTER,
     run: (typed) => onHost(typed, (host) => list(new Words(typed.words), host)),
   },

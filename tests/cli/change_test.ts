@@ -114,7 +114,7 @@ rule add from 10.0.0.0/8 table 100
 rule add from 10.1.2.3 to 192.0.2.0/24 priority 77 lookup main suppress_prefixlength 0
 rule add fwmark 0x10/0xff iif va table 4711 proto static
 rule add not oif vb ipproto tcp dport 80-90 sport 1234 prohibit
-rule add uidrange 7-9 goto 32766 priority 99
+rule add uidrange 0-0 goto 32766 priority 99
 rule add tos 0x10 blackhole priority 98
 -6 rule add from fd00::/64 table 100
 rule add to 10.9.0.0/16 table 9

@@ -50,7 +50,7 @@ rule add from 10.0.0.0/8 table 100
 rule add from 10.1.2.3 to 192.0.2.0/24 priority 77 lookup main suppress_prefixlength 0
 rule add fwmark 0x10/0xff iif va table 4711 proto static
 rule add not oif vb ipproto tcp dport 80-90 sport 1234 prohibit priority 40000
-rule add uidrange 7-9 goto 32766 priority 99
+rule add uidrange 0-0 goto 32766 priority 99
 rule add tos 0x10 blackhole priority 98
 -6 rule add from fd01::/64 table 100
 neighbour add 10.1.0.3 lladdr 02:00:5e:00:53:01 dev vb
@@ -75,6 +75,8 @@ link show type veth
 link show type bridge_slave
 link show group 7
 -d link show
+-s link show lo
+-s -d link show va
 -d link show type bridge
 address show
 address show vb

@@ -81,5 +81,12 @@ function hostOf(received: readonly string[], details: boolean): Host {
   ];
   const names = new Names([...known, ...links]);
   const unused = undefined as unknown as Rtnl;
-  return { rtnl: unused, names, details, family: undefined, open: () => ({}) as never };
+  return {
+    rtnl: unused,
+    names,
+    details,
+    statistics: false,
+    family: undefined,
+    open: () => ({}) as never,
+  };
 }

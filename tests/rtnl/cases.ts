@@ -617,7 +617,7 @@ export const OBJECTS: Case[] = [
     name: "rules",
     words: [
       "ip rule add from 10.0.0.0/8 to 10.1.0.0/16 table 100 priority 50 fwmark 0x7/0xff iif eth0",
-      "ip rule add ipproto tcp dport 80-90 sport 5 table 1000 priority 51 uidrange 0-99",
+      "ip rule add ipproto tcp dport 80-90 sport 5 table 1000 priority 51 uidrange 0-0",
       "ip -6 rule add from fd00::/16 blackhole priority 52",
       "ip rule add not from 10.0.0.1 goto 32766 priority 53",
       "ip rule add table 7 priority 54 suppress_prefixlength 0",
@@ -640,7 +640,7 @@ export const OBJECTS: Case[] = [
         sport: { start: 5, end: 5 },
         table: 1000,
         priority: 51,
-        uidRange: { start: 0, end: 99 },
+        uidRange: { start: 0, end: 0 },
       }),
       rule.add({ src: "fd00::", srcLength: 16, action: "blackhole", priority: 52 }),
       rule.add({ src: "10.0.0.1", flags: ["invert"], action: "goto", goto: 32766, priority: 53 }),
