@@ -46,6 +46,8 @@ export function stable(value: unknown): unknown {
 }
 
 /** IPv6 joins groups when it feels like it. */
-function isNoise(entry: { dst?: unknown; grp?: unknown } | null): boolean {
-  return String(entry?.dst).startsWith("ff02:") || String(entry?.grp).startsWith("ff02:");
+function isNoise(entry: { dst?: unknown; grp?: unknown; mac?: unknown } | null): boolean {
+  const { dst, grp, mac } = entry ?? {};
+  return [dst, grp].some((address) => String(address).startsWith("ff02:")) ||
+    /^(33:33|01:00:5e):/.test(String(mac));
 }

@@ -127,8 +127,8 @@ kernelTest("a large table is never held whole", {}, async ({ netns }) => {
     if (++seen % 5000 === 0) most = Math.max(most, Deno.memoryUsage().heapUsed - before);
   }
   assertEquals(seen, count);
-  // Garbage counted. Held whole, they take 70 MB (seen with Deno 2.9.6).
-  assert(most < 32e6, `${most} bytes more are in use in the middle of the list`);
+  // Garbage counted, which was up to 33 MB; held whole, the routes alone are 70 MB (Deno 2.9.6).
+  assert(most < 50e6, `${most} bytes more are in use in the middle of the list`);
 });
 
 kernelTest("filters are the kernel's: what does not match is not sent", {}, async ({ netns }) => {
