@@ -65,18 +65,23 @@ export const NETNS_COMMANDS: readonly Command[] = [
 /**
  * Starts the program from a thread that lives in the namespace, so that it is born there.
  *
- * SIGINT is passed on only where no terminal does: a terminal sends it to both.
+ * It listens for signals first: the program may be heard of, and be sent one, as soon as it runs. SIGINT
+ * is passed on only where no terminal does: a terminal sends it to both.
  */
 const START = `export default async (command, args, terminal) => {
-  const child = new Deno.Command(command, {
-    args, stdin: "inherit", stdout: "inherit", stderr: "inherit",
-  }).spawn();
+  let child;
+  const early = [];
   const pass = (signal) => {
+    if (child === undefined) return early.push(signal);
     try { child.kill(signal); } catch { /* it has ended */ }
   };
   for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"]) {
     Deno.addSignalListener(signal, () => signal === "SIGINT" && terminal || pass(signal));
   }
+  child = new Deno.Command(command, {
+    args, stdin: "inherit", stdout: "inherit", stderr: "inherit",
+  }).spawn();
+  early.forEach(pass);
   const { code } = await child.status;
   return code;
 }`;

@@ -183,6 +183,22 @@ kernelTest("a signal reaches the program where no terminal sends it", NEEDS, asy
   }
 });
 
+kernelTest(
+  "a signal that comes as soon as the program runs reaches it",
+  NEEDS,
+  async ({ netns }) => {
+    // Most often lost when denolink listens only after it has started the program.
+    for (const signal of ["INT", "TERM", "INT", "TERM", "INT", "TERM"]) {
+      const script =
+        `trap 'exit 42' ${signal}; kill -${signal} $PPID; for i in 1 2 3 4 5 6 7 8 9; do
+      sleep 0.2
+    done`;
+      const { code } = await denolink(["netns", "exec", path(netns), "sh", "-c", script]);
+      assertEquals(code, 42, signal);
+    }
+  },
+);
+
 kernelTest("a full disk is one sentence, a closed pipe none", NEEDS, async ({ netns }) => {
   const shell = async (redirection: string) => {
     const command = [Deno.execPath(), ...invocation(["--netns", path(netns), "link"])];
