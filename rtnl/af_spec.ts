@@ -39,6 +39,7 @@ export const INET6 = {
 export const MCTP = {
   net: ["IFLA_MCTP_NET", 1, u32],
 } as const satisfies Table;
+
 /** IFLA_AF_SPEC: by address family (linux/socket.h). */
 export const AF_SPEC = {
   inet: ["AF_INET", 2, INET],

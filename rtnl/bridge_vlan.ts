@@ -22,15 +22,18 @@ const VLAN_FLAGS = {
     onlyOptions: 0x40,
   },
 } as const;
+
 const TUNNEL = {
   id: ["IFLA_BRIDGE_VLAN_TUNNEL_ID", 1, u32],
   vid: ["IFLA_BRIDGE_VLAN_TUNNEL_VID", 2, u16],
   flags: ["IFLA_BRIDGE_VLAN_TUNNEL_FLAGS", 3, VLAN_FLAGS],
 } as const satisfies Table;
+
 const MST = {
   instance: ["IFLA_BRIDGE_MST_ENTRY_MSTI", 1, u16],
   state: ["IFLA_BRIDGE_MST_ENTRY_STATE", 2, u8],
 } as const satisfies Table;
+
 /** IFLA_AF_SPEC of a link as a port of a bridge. */
 export const BRIDGE_AF_SPEC = {
   /** Whose VLANs: the port's in its bridge, or the bridge's own. */

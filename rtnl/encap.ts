@@ -26,11 +26,13 @@ const TUNNEL_FLAGS = {
   flags: be16,
   names: { checksum: 1, key: 4, sequence: 8, dontFragment: 0x100, oam: 0x200, critical: 0x400 },
 } as const;
+
 const GENEVE_OPTION = {
   class: ["LWTUNNEL_IP_OPT_GENEVE_CLASS", 1, be16],
   type: ["LWTUNNEL_IP_OPT_GENEVE_TYPE", 2, u8],
   data: ["LWTUNNEL_IP_OPT_GENEVE_DATA", 3, bytes],
 } as const satisfies Table;
+
 const OPTIONS = {
   geneve: ["LWTUNNEL_IP_OPTS_GENEVE", 1, { repeated: GENEVE_OPTION }],
   vxlan: ["LWTUNNEL_IP_OPTS_VXLAN", 2, { gbp: ["LWTUNNEL_IP_OPT_VXLAN_GBP", 1, u32] }],
@@ -41,19 +43,23 @@ const OPTIONS = {
     hardwareId: ["LWTUNNEL_IP_OPT_ERSPAN_HWID", 4, u8],
   }],
 } as const satisfies Table;
+
 const PROGRAM = {
   fd: ["LWT_BPF_PROG_FD", 1, u32],
   name: ["LWT_BPF_PROG_NAME", 2, text],
 } as const satisfies Table;
+
 const SEG6_PROGRAM = {
   program: ["SEG6_LOCAL_BPF_PROG", 1, u32],
   name: ["SEG6_LOCAL_BPF_PROG_NAME", 2, text],
 } as const satisfies Table;
+
 const SEG6_COUNTERS = {
   packets: ["SEG6_LOCAL_CNT_PACKETS", 2, u64],
   bytes: ["SEG6_LOCAL_CNT_BYTES", 3, u64],
   errors: ["SEG6_LOCAL_CNT_ERRORS", 4, u64],
 } as const satisfies Table;
+
 const SEG6_FLAVORS = {
   operations: ["SEG6_LOCAL_FLV_OPERATION", 1, {
     flags: u32,
@@ -62,6 +68,7 @@ const SEG6_FLAVORS = {
   blockBits: ["SEG6_LOCAL_FLV_LCBLOCK_BITS", 2, u8],
   functionBits: ["SEG6_LOCAL_FLV_LCNODE_FN_BITS", 3, u8],
 } as const satisfies Table;
+
 /** A segment routing header (struct seg6_iptunnel_encap of linux/seg6_iptunnel.h). */
 export interface Segments {
   /** How the packet gets it: into its own header, or into a new one around it. */
@@ -69,6 +76,7 @@ export interface Segments {
   /** The segments' addresses, in the order in which they are visited. */
   segments: string[];
 }
+
 const MODES = ["inline", "encap", "l2encap", "encap.red", "l2encap.red"] as const;
 const SRH_SIZE = 8;
 const SRH_TYPE = 4;
@@ -191,6 +199,7 @@ export const XFRM_ENCAP = {
   interfaceId: ["LWT_XFRM_IF_ID", 1, u32],
   link: ["LWT_XFRM_LINK", 2, u32],
 } as const satisfies Table;
+
 /** The kinds of encapsulation that are typed, by the name that `encapType` has for them. */
 export const ENCAPS = {
   mpls: MPLS,
@@ -201,6 +210,7 @@ export const ENCAPS = {
   seg6local: SEG6_LOCAL,
   xfrm: XFRM_ENCAP,
 } as const;
+
 /** LWTUNNEL_ENCAP_*: what kind of encapsulation. */
 export const ENCAP_TYPE = {
   oneOf: u16,

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type AttributePolicy, kernelError, type NetlinkError } from "../ffi/errors.ts";
+import { errnoOf } from "../ffi/errno.ts";
+import { type AttributePolicy, kernelError, NetlinkError } from "../ffi/errors.ts";
 import { input } from "./codec/buffer.ts";
 import { messageCodec, tableCodec } from "./codec/compile.ts";
 import { text, u32, u64 } from "./codec/scalars.ts";
@@ -39,6 +40,8 @@ const NLM_F_CAPPED = 0x100;
 /** Set when attributes follow. */
 const NLM_F_ACK_TLVS = 0x200;
 
+const EACCES = errnoOf("EACCES");
+
 /** The error of an NLMSG_ERROR or NLMSG_DONE payload that starts with minus an errno; `undefined` for success. */
 export function readError(
   request: Request<unknown>,
@@ -50,6 +53,10 @@ export function readError(
 ): NetlinkError | undefined {
   const errno = start + 4 <= end ? -answer.view.getInt32(start, true) : 0;
   if (errno === 0) return undefined;
+  // Of a route this is what a rule or a route prohibits; for a missing capability it has EPERM.
+  if (errno === EACCES) {
+    return new NetlinkError(request.operation, errno, { remedy: "a rule or a route prohibits it" });
+  }
   if (!(flags & NLM_F_ACK_TLVS)) return kernelError(request.operation, errno);
   const said = readExtendedAck(answer, flags, start, end, echo);
   const body = input(request.body);

@@ -21,6 +21,7 @@ const VLAN_STATS = {
     padding: u32,
   },
 } as const;
+
 const STP_STATS = {
   struct: {
     transitionsBlocking: u64,
@@ -31,6 +32,7 @@ const STP_STATS = {
     txTcn: u64,
   },
 } as const;
+
 /** IFLA_STATS_LINK_XSTATS: what the kind of a link, or of its master, counts. */
 export const KIND_STATS = {
   bridge: ["LINK_XSTATS_TYPE_BRIDGE", 1, {
@@ -41,6 +43,7 @@ export const KIND_STATS = {
   }],
   bond: ["LINK_XSTATS_TYPE_BOND", 2, bytes],
 } as const satisfies Table;
+
 const FILTER = {
   flags: u32,
   names: { link: 1, kind: 2, portKind: 4, offload: 8, afSpec: 0x10 },

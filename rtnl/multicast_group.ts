@@ -64,12 +64,15 @@ const ENTRY = {
   /** The group: an IP address or a link-layer address. */
   group: groupAddress,
 } as const;
+
 const SOURCE = {
   address: ["MDBA_MDB_SRCATTR_ADDRESS", 1, ip],
   /** Hundredths of a second. */
   timer: ["MDBA_MDB_SRCATTR_TIMER", 2, u32],
 } as const satisfies Table;
+
 const FILTER_MODE = { oneOf: u8, names: { exclude: 0, include: 1 } } as const;
+
 /** MDBA_MDB_ENTRY_INFO: struct br_mdb_entry and the MDBA_MDB_EATTR_* attributes. */
 export const GROUP_ENTRY = {
   header: ENTRY,
@@ -82,6 +85,7 @@ export const GROUP_ENTRY = {
     protocol: ["MDBA_MDB_EATTR_RTPROT", 5, ROUTE_PROTOCOL],
   },
 } as const satisfies MessageShape;
+
 const HEADER = { family: FAMILY, padding1: padding, padding2: u16, bridge: u32 } as const;
 
 /** RTM_GETMDB: struct br_port_msg and what a bridge's table holds. */

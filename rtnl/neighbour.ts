@@ -28,6 +28,7 @@ const STATE_NAMES = {
   noarp: 0x40,
   permanent: 0x80,
 } as const;
+
 const FLAG_NAMES = {
   /** The link itself has the entry: a vxlan's own forwarding table. */
   self: 2,

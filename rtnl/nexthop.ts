@@ -25,6 +25,7 @@ const GROUP_STATS = {
   packets: ["NHA_GROUP_STATS_ENTRY_PACKETS", 2, u64],
   hardwarePackets: ["NHA_GROUP_STATS_ENTRY_PACKETS_HW", 3, u64],
 } as const satisfies Table;
+
 /** NHA_RES_GROUP: buckets that keep their nexthop while traffic flows. Times in hundredths of a second. */
 const RESILIENT_GROUP = {
   buckets: ["NHA_RES_GROUP_BUCKETS", 1, u16],
@@ -32,6 +33,7 @@ const RESILIENT_GROUP = {
   unbalancedTimer: ["NHA_RES_GROUP_UNBALANCED_TIMER", 3, u32],
   unbalancedTime: ["NHA_RES_GROUP_UNBALANCED_TIME", 4, u64],
 } as const satisfies Table;
+
 const BUCKET = {
   index: ["NHA_RES_BUCKET_INDEX", 1, u16],
   idleTime: ["NHA_RES_BUCKET_IDLE_TIME", 2, u64],

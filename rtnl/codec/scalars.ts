@@ -276,6 +276,7 @@ export const via: Codec<string> = {
     output.view.setUint16(at, output.length - at === 6 ? AF_INET : AF_INET6, true);
   },
 };
+
 const AF_INET = 2;
 const AF_INET6 = 10;
 
@@ -306,6 +307,7 @@ export const labels: Codec<string> = {
     }
   },
 };
+
 const BOTTOM_OF_STACK = 0x100;
 
 /** A byte of a struct that carries nothing. */

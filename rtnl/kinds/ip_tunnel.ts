@@ -12,13 +12,16 @@ export const ENCAP_TYPE = {
   oneOf: u16,
   names: { none: 0, fou: 1, gue: 2, mpls: 3 },
 } as const satisfies OneOfShape;
+
 /** TUNNEL_ENCAP_FLAG_* of linux/if_tunnel.h. */
 export const ENCAP_FLAGS = {
   flags: u16,
   names: { checksum: 1, checksum6: 2, remoteChecksum: 4 },
 } as const satisfies FlagsShape;
+
 /** What is inside: IPPROTO_* of linux/in.h; 0 is any. */
 const PROTOCOL = { oneOf: u8, names: { any: 0, ipip: 4, ipv6: 41, mpls: 137 } } as const;
+
 /** IP6_TNL_F_* of linux/ip6_tunnel.h. */
 export const IP6_TUNNEL_FLAGS = {
   flags: u32,

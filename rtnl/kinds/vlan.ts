@@ -11,6 +11,7 @@ const VLAN_FLAGS = {
   flags: u32,
   names: { reorderHeader: 1, gvrp: 2, looseBinding: 4, mvrp: 8, bridgeBinding: 0x10 },
 } as const;
+
 const QOS_MAPPING = { struct: { from: u32, to: u32 } } as const;
 
 /** What IFLA_INFO_DATA holds for a VLAN; the link below is the link's own `link`. */

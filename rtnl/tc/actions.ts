@@ -12,6 +12,7 @@ const MIRROR = {
   oneOf: s32,
   names: { egressRedirect: 1, egressMirror: 2, ingressRedirect: 3, ingressMirror: 4 },
 } as const;
+
 /** TC_ACT_*: what comes next. */
 export const CONTROL = {
   oneOf: s32,
@@ -37,6 +38,7 @@ const GENERIC = {
   references: s32,
   bindings: s32,
 } as const;
+
 /** struct tcf_t: hundredths of a second. */
 const TIMES = { struct: { installed: u64, lastUsed: u64, expires: u64, firstUsed: u64 } } as const;
 const BITS = { struct: { value: u32, selector: u32 } } as const;
@@ -142,6 +144,7 @@ export const SKBEDIT = {
   flags: ["TCA_SKBEDIT_FLAGS", 9, u64],
   queueMost: ["TCA_SKBEDIT_QUEUE_MAPPING_MAX", 10, u16],
 } as const satisfies Table;
+
 /** The options of an action, by kind. */
 export const ACTION_KINDS = {
   bpf: ACT_BPF,

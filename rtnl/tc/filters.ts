@@ -10,14 +10,17 @@ import { ACTIONS, POLICE } from "./actions.ts";
 import { handle } from "./rates.ts";
 
 const HEADER_FLAGS = { flags: be32, names: { fragment: 1, firstFragment: 2 } } as const;
+
 const CONNECTION_STATE = {
   flags: u16,
   names: { new: 1, established: 2, related: 4, tracked: 8, invalid: 0x10, reply: 0x20 },
 } as const;
+
 const FLAGS = {
   flags: u32,
   names: { skipHardware: 1, skipSoftware: 2, inHardware: 4, notInHardware: 8, verbose: 0x10 },
 } as const;
+
 /** struct tc_u32_sel: the words of the packet that are compared. */
 const SELECTOR = {
   struct: {
@@ -191,6 +194,7 @@ export const FLOWER = {
   pppoeSession: ["TCA_FLOWER_KEY_PPPOE_SID", 103, be16],
   pppProtocol: ["TCA_FLOWER_KEY_PPP_PROTO", 104, be16],
 } as const satisfies Table;
+
 /** The options of a filter, by kind. */
 export const FILTER_KINDS = {
   basic: BASIC,

@@ -9,10 +9,12 @@ import type { Shape, Table } from "../codec/shape.ts";
 import { RATE } from "./rates.ts";
 
 const CHANCE = { struct: { probability: u32, correlation: u32 } } as const;
+
 const LOSS = {
   gilbertElliott: ["NETEM_LOSS_GE", 2, { struct: { p: u32, r: u32, h: u32, k1: u32 } }],
   general: ["NETEM_LOSS_GI", 1, { struct: { p13: u32, p31: u32, p32: u32, p14: u32, p23: u32 } }],
 } as const satisfies Table;
+
 /** A queue with a limit: packets for pfifo, bytes for bfifo (struct tc_fifo_qopt). */
 export const FIFO = { struct: { limit: u32 } } as const;
 
@@ -176,6 +178,7 @@ export const RED = {
   earlyDropBlock: ["TCA_RED_EARLY_DROP_BLOCK", 5, u32],
   markBlock: ["TCA_RED_MARK_BLOCK", 6, u32],
 } as const satisfies Table;
+
 /** Delay, loss, duplication and reordering, to test with (tc-netem(8)). Probabilities are in parts of 2^32. */
 export const NETEM = {
   header: {

@@ -242,3 +242,12 @@ kernelTest("the kernel's objections become paths through the request", {}, async
   const gateway = await refused(route.add({ gateway: "10.0.0.1", oif: 1 }));
   assertEquals(gateway.code, "ENETUNREACH");
 });
+
+kernelTest("a route that is prohibited is no missing privilege", {}, async ({ netns }) => {
+  using rtnl = await netns.connect();
+  await rtnl.links.set({ name: "lo", up: true });
+  await rtnl.routes.add({ dst: "10.1.0.0", dstLength: 16, type: "prohibit" });
+  const error = await assertRejects(() => rtnl.routes.get({ dst: "10.1.0.1" }), NetlinkError);
+  assertEquals([error.code, error.name], ["EACCES", "NetlinkError"]);
+  assert(error.message.endsWith("a rule or a route prohibits it"), error.message);
+});
