@@ -84,8 +84,7 @@ kernelTest(
   },
 );
 
-Deno.test("decode reads a pcap of an nlmon link", async () => {
-  if (Deno.permissions.querySync({ name: "write" }).state !== "granted") return;
+kernelTest("decode reads a pcap of an nlmon link", { read: true, write: true }, async () => {
   const file = await Deno.makeTempFile();
   try {
     const header = "d4c3b2a1" + "0200" + "0400" + "00000000".repeat(2) + "00000400" + "fd000000";
