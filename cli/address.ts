@@ -6,7 +6,7 @@
 
 import { type Address, InputError, type Link, NetlinkError } from "../mod.ts";
 import { address as requests } from "../rtnl/address.ts";
-import { NLM_F_CREATE, type Request } from "../rtnl/request.ts";
+import { ofExisting, type Request } from "../rtnl/request.ts";
 import { type Command, LIST, type Result } from "./command.ts";
 import { device, ip, meaning, number, readNumber, refuseUnless, text, words } from "./forms.ts";
 import { FAMILY, type Host, LOOKING, onHost } from "./host.ts";
@@ -333,8 +333,7 @@ function broadcastOf(typed: string, address: string, length: number): Pick<Addre
 
 function requestFor(verb: Verb, spec: Address): Request<void> {
   if (verb !== "change") return requests[verb](spec);
-  const replacement = requests.replace(spec);
-  return { ...replacement, flags: replacement.flags & ~NLM_F_CREATE };
+  return ofExisting(requests.replace(spec));
 }
 
 const NOUN = ["address"] as const;

@@ -6,7 +6,7 @@
 
 import { type Neighbour, NetlinkError } from "../mod.ts";
 import { neighbour as requests } from "../rtnl/neighbour.ts";
-import { NLM_F_CREATE, type Request } from "../rtnl/request.ts";
+import { ofExisting, type Request } from "../rtnl/request.ts";
 import { parseAddress } from "../rtnl/codec/ip.ts";
 import { type Command, LIST, type Result } from "./command.ts";
 import { device, flag, ip, mac, meaning, refuseUnless } from "./forms.ts";
@@ -183,8 +183,7 @@ async function change(verb: Verb, words: Words, host: Host): Promise<Result> {
 
 function requestFor(verb: Verb, spec: Neighbour): Request<void> {
   if (verb !== "change") return requests[verb](spec);
-  const replacement = requests.replace(spec);
-  return { ...replacement, flags: replacement.flags & ~NLM_F_CREATE };
+  return ofExisting(requests.replace(spec));
 }
 
 function readNeighbour(words: Words, host: Host): Neighbour {

@@ -6,7 +6,7 @@
 
 import type { Qdisc } from "../mod.ts";
 import { type Command, LIST, type Result } from "./command.ts";
-import { hint, UsageError } from "./errors.ts";
+import { UsageError } from "./errors.ts";
 import { device, hexText, number, readNumber, refuseUnless, unlessZero } from "./forms.ts";
 import { type Host, LOOKING, onHost } from "./host.ts";
 import { listOf } from "./link.ts";
@@ -352,7 +352,7 @@ function readQdisc(words: Words, host: Host, withKind: boolean): Qdisc {
   }
   refuseUnless(spec.index !== undefined, "Expected dev and a link's name");
   if (withKind && spec.kind === undefined) {
-    throw new UsageError(`Expected a kind of qdisc: ${kinds.join(", ")}${hint("", kinds)}`);
+    throw new UsageError(`Expected a kind of qdisc: ${kinds.join(", ")}`);
   }
   return spec as Qdisc;
 }

@@ -5,7 +5,7 @@
  */
 
 import { NetlinkError, type Nexthop, type Route } from "../mod.ts";
-import { NLM_F_CREATE, type Request } from "../rtnl/request.ts";
+import { ofExisting, type Request } from "../rtnl/request.ts";
 import { route as requests, ROUTE_METRICS } from "../rtnl/route.ts";
 import { type Command, LIST, type Result } from "./command.ts";
 import { choice, device, hex, ip, meaning, number, refuseUnless, words } from "./forms.ts";
@@ -554,8 +554,7 @@ function through(gateway: Gateway, family: string): Pick<Route, "gateway" | "via
 
 function requestFor(verb: Verb, spec: Route): Request<void> {
   if (verb !== "change") return requests[verb](spec);
-  const replacement = requests.replace(spec);
-  return { ...replacement, flags: replacement.flags & ~NLM_F_CREATE };
+  return ofExisting(requests.replace(spec));
 }
 
 const NOUN = ["route"] as const;

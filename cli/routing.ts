@@ -5,6 +5,7 @@
  */
 
 import type { Address } from "../mod.ts";
+import { ROUTE_PROTOCOL } from "../rtnl/names.ts";
 import { choice, ip, readNumber } from "./forms.ts";
 import { familyOf } from "./prefix.ts";
 import { type Form, type Printed, printed } from "./words.ts";
@@ -24,31 +25,9 @@ export const scope: Form<Scope> = {
   },
 };
 
-/** RTPROT_* as /etc/iproute2/rt_protos names them. */
-const PROTOCOLS = {
-  unspec: 0,
-  redirect: 1,
-  kernel: 2,
-  boot: 3,
-  static: 4,
-  gated: 8,
-  ra: 9,
-  mrt: 10,
-  zebra: 11,
-  bird: 12,
-  dnrouted: 13,
-  xorp: 14,
-  ntk: 15,
-  dhcp: 16,
-  keepalived: 18,
-  babel: 42,
-  openr: 99,
-  bgp: 186,
-  isis: 187,
-  ospf: 188,
-  rip: 189,
-  eigrp: 192,
-} as const;
+/** RTPROT_* as /etc/iproute2/rt_protos names them, which leaves two out. */
+const { mrouted: _, ovn: __, ...PROTOCOLS } = ROUTE_PROTOCOL.names;
+
 /** A number with a name in a file of /etc/iproute2, whatever the rtnl table calls it. */
 export function named(
   names: Readonly<Record<string, number>>,

@@ -100,6 +100,11 @@ export function changing(
   return request({ operation, type, flags, form: "ack", shape, values, read: () => {} });
 }
 
+/** The same for what is there already: it is not made anew. */
+export function ofExisting<Answer>(request: Request<Answer>): Request<Answer> {
+  return { ...request, flags: request.flags & ~NLM_F_CREATE };
+}
+
 function encode(
   operation: string,
   shape: MessageShape,

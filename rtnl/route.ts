@@ -49,14 +49,7 @@ import {
 
 /** RTNH_F_*, and RTM_F_* above them. */
 const FLAG_NAMES = {
-  dead: 0x1,
-  pervasive: 0x2,
-  /** The gateway is taken to be on the link, whatever the routes say. */
-  onlink: 0x4,
-  offload: 0x8,
-  linkdown: 0x10,
-  unresolved: 0x20,
-  trap: 0x40,
+  ...NEXTHOP_FLAG_NAMES,
   notify: 0x100,
   cloned: 0x200,
   equalize: 0x400,

@@ -332,6 +332,8 @@ interface Form {
 class TableCodec implements Codec<Values> {
   readonly #rows: CompiledRow[];
   readonly #byNumber: Map<number, CompiledRow>;
+  /** Some key is a field of the header as well. */
+  readonly sharesHeader: boolean;
 
   constructor(table: Table, root: () => AnyCodec, header: Fields = {}) {
     this.#rows = Object.entries(table).map(([key, [, number, shape]]) => ({
@@ -341,6 +343,7 @@ class TableCodec implements Codec<Values> {
       inHeader: key in header,
     }));
     this.#byNumber = new Map(this.#rows.map((row) => [row.number, row]));
+    this.sharesHeader = this.#rows.some(({ inHeader }) => inHeader);
   }
 
   read(input: Input, start: number, end: number): Values | undefined {
@@ -531,7 +534,7 @@ function message({ header, attributes }: MessageShape): AnyCodec {
       const start = output.length;
       head.writeStruct(output, value);
       const said: Values = {};
-      head.readStruct(output, start, output.length, said);
+      if (body.sharesHeader) head.readStruct(output, start, output.length, said);
       output.reserve(-output.length & 3);
       body.write(output, value, said);
     },

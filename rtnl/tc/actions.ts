@@ -55,11 +55,7 @@ export const MIRRED = {
   times: ["TCA_MIRRED_TM", 1, TIMES],
   parameters: ["TCA_MIRRED_PARMS", 2, {
     struct: {
-      index: u32,
-      capabilities: u32,
-      control: CONTROL,
-      references: s32,
-      bindings: s32,
+      ...GENERIC,
       action: MIRROR,
       ifindex: u32,
     },
@@ -114,11 +110,7 @@ export const ACT_VLAN = {
   times: ["TCA_VLAN_TM", 1, TIMES],
   parameters: ["TCA_VLAN_PARMS", 2, {
     struct: {
-      index: u32,
-      capabilities: u32,
-      control: CONTROL,
-      references: s32,
-      bindings: s32,
+      ...GENERIC,
       action: {
         oneOf: s32,
         names: { pop: 1, push: 2, modify: 3, popEthernet: 4, pushEthernet: 5 },

@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Netns, Rtnl } from "../../mod.ts";
 import { kernelTest, runIn } from "../support.ts";
 import { LINKS, OBJECTS, SETTING } from "./cases.ts";
-import { carryOut, lackedByKernel, stable } from "./referee.ts";
+import { carryOut, lackedByKernel, stable, unknownIn } from "./referee.ts";
 
 for (const thing of [...LINKS, ...OBJECTS]) {
   const lacking = await lackedByKernel(thing);
@@ -70,18 +70,6 @@ async function everything(rtnl: Rtnl): Promise<unknown[]> {
     }
   }
   return all;
-}
-
-// The kernel pads 64-bit values with empty attributes, which say nothing.
-function unknownIn(value: unknown, path = ""): string[] {
-  if (value instanceof Uint8Array || typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([key, inner]) =>
-    key === "unknown"
-      ? (inner as { type: number; bytes: Uint8Array }[])
-        .filter(({ bytes }) => bytes.length > 0)
-        .map(({ type, bytes }) => `${path} ${type}: ${bytes.toHex()}`)
-      : unknownIn(inner, `${path}.${key}`)
-  );
 }
 
 kernelTest(

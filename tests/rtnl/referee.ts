@@ -51,3 +51,18 @@ function isNoise(entry: { dst?: unknown; grp?: unknown; mac?: unknown } | null):
   return [dst, grp].some((address) => String(address).startsWith("ff02:")) ||
     /^(33:33|01:00:5e):/.test(String(mac));
 }
+
+/**
+ * The attributes without a row in a value, each with its path; the empty ones, by which the kernel pads
+ * 64-bit values, say nothing.
+ */
+export function unknownIn(value: unknown, path = ""): string[] {
+  if (value instanceof Uint8Array || typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    key === "unknown"
+      ? (inner as { type: number; bytes: Uint8Array }[])
+        .filter(({ bytes }) => bytes.length > 0)
+        .map(({ type, bytes }) => `${path} ${type}: ${bytes.toHex()}`)
+      : unknownIn(inner, `${path}.${key}`)
+  );
+}

@@ -12,6 +12,7 @@ import { BRIDGE_VLAN } from "../../rtnl/bridge_vlan.ts";
 import { MULTICAST_GROUP_CHANGE } from "../../rtnl/multicast_group.ts";
 import { frame, frames, type Request } from "../../rtnl/request.ts";
 import { LINKS, OBJECTS } from "./cases.ts";
+import { unknownIn } from "./referee.ts";
 import old from "../vectors/linux-6.1.json" with { type: "json" };
 import recent from "../vectors/linux-6.18.json" with { type: "json" };
 
@@ -124,16 +125,4 @@ function show(value: unknown): string {
   return value instanceof Uint8Array
     ? `${value.length} bytes`
     : JSON.stringify(value, (_, v) => typeof v === "bigint" ? `${v}n` : v);
-}
-
-// The kernel pads 64-bit values with empty attributes, which say nothing.
-function unknownIn(value: unknown, path = ""): string[] {
-  if (value instanceof Uint8Array || typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([key, inner]) =>
-    key === "unknown"
-      ? (inner as { type: number; bytes: Uint8Array }[])
-        .filter(({ bytes }) => bytes.length > 0)
-        .map(({ type, bytes }) => `${path} ${type}: ${bytes.toHex()}`)
-      : unknownIn(inner, `${path}.${key}`)
-  );
 }
