@@ -15,14 +15,24 @@ export const O_EXCL = 0o200;
 export const O_CLOEXEC = 0o2000000;
 export const O_DIRECTORY: number = aarch64 ? 0o40000 : 0o200000;
 export const O_NOFOLLOW: number = aarch64 ? 0o100000 : 0o400000;
+export const O_PATH = 0o10000000;
 export const F_DUPFD_CLOEXEC = 1030;
+export const O_RDWR = 2;
+export const F_GETFL = 3;
+export const F_SETFL = 4;
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_EMPTY_PATH = 0x1000;
 
 // <sys/socket.h>
+export const AF_INET = 2;
+export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
+export const AF_PACKET = 17;
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
+export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_RCVBUF = 8;
@@ -33,6 +43,7 @@ export const MSG_DONTWAIT = 0x40;
 
 // <poll.h>
 export const POLLIN = 1;
+export const POLLOUT = 4;
 
 // <linux/netlink.h>
 export const NETLINK_ROUTE = 0;
@@ -43,19 +54,41 @@ export const NETLINK_EXT_ACK = 11;
 export const NETLINK_GET_STRICT_CHK = 12;
 
 // <sys/mount.h>
+export const MS_RDONLY = 1;
 export const MS_BIND = 0x1000;
 export const MS_REC = 0x4000;
+export const MS_SLAVE = 0x80000;
 export const MS_SHARED = 0x100000;
 export const MNT_DETACH = 2;
 
 // <sched.h>
+export const CLONE_NEWNS = 0x20000;
 export const CLONE_NEWNET = 0x40000000;
 
 // <linux/nsfs.h>: the type of the namespace behind a descriptor
 export const NS_GET_NSTYPE = 0xb703n;
 
+// <linux/nsfs.h>: a descriptor of the user namespace that owns the namespace
+export const NS_GET_USERNS = 0xb701n;
+
 // <sys/eventfd.h>
 export const EFD_CLOEXEC = 0o2000000;
+export const EFD_NONBLOCK = 0o4000;
+
+// <sys/syscall.h>: the same on every architecture, as all new ones are
+export const SYS_PIDFD_SEND_SIGNAL = 424;
+export const SYS_PIDFD_OPEN = 434;
+export const SYS_OPENAT2 = 437;
+
+// <linux/openat2.h>
+export const RESOLVE_NO_SYMLINKS = 0x04;
+export const RESOLVE_BENEATH = 0x08;
+
+// <sys/wait.h>
+export const P_PIDFD = 3;
+export const WNOHANG = 1;
+export const WEXITED = 4;
+export const CLD_EXITED = 1;
 
 // <linux/sockios.h>: a descriptor of the namespace that a socket is in
 export const SIOCGSKNS = 0x894cn;

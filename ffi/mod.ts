@@ -4,6 +4,7 @@
  * @module
  */
 
+export { Descriptor } from "./descriptor.ts";
 export {
   type AttributePolicy,
   type ErrorDetails,

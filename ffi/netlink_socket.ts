@@ -6,7 +6,6 @@
 
 import {
   AF_NETLINK,
-  EFD_CLOEXEC,
   MSG_DONTWAIT,
   MSG_TRUNC,
   NETLINK_ADD_MEMBERSHIP,
@@ -27,12 +26,19 @@ import { Descriptor } from "./descriptor.ts";
 import { check } from "./errors.ts";
 import { errnoOf } from "./errno.ts";
 import { answer, libc } from "./libc.ts";
+import { endWaits, ready, readySync } from "./poll.ts";
 
 const EAGAIN = errnoOf("EAGAIN");
 const ENOBUFS = errnoOf("ENOBUFS");
 
-/** The arguments of socket(2) for rtnetlink; another thread may make the call. */
-export const ROUTE_SOCKET: readonly [number, number, number] = [
+/** The arguments of socket(2). */
+export type SocketArguments = readonly [domain: number, type: number, protocol: number];
+
+/** Opens a socket in the namespace of the one with this descriptor. */
+export type OpenBeside = (fd: number, socket: SocketArguments) => Promise<Descriptor>;
+
+/** Those for rtnetlink; another thread may make the call. */
+export const ROUTE_SOCKET: SocketArguments = [
   AF_NETLINK,
   SOCK_RAW | SOCK_CLOEXEC,
   NETLINK_ROUTE,
@@ -72,18 +78,13 @@ function newReceiveBuffer(size: number): ReceiveBuffer {
 /** One rtnetlink socket, in the namespace where it was opened, whichever thread uses it. */
 export class NetlinkSocket implements Disposable {
   readonly #descriptor: Descriptor;
-  readonly #openAnother: (fd: number) => Promise<Descriptor>;
-  /** Ends a `wait`; only for sockets that listen. */
-  #alarm: Descriptor | undefined;
+  readonly #openBeside: OpenBeside;
   #nsid: number | undefined;
 
-  /** Takes over an open, unbound netlink socket; `openAnother` opens one in the same namespace. */
-  constructor(
-    descriptor: Descriptor,
-    openAnother: (fd: number) => Promise<Descriptor> = () => Promise.resolve(openHere()),
-  ) {
+  /** Takes over an open, unbound netlink socket; `openBeside` opens others in the same namespace. */
+  constructor(descriptor: Descriptor, openBeside: OpenBeside = openHere) {
     this.#descriptor = descriptor;
-    this.#openAnother = openAnother;
+    this.#openBeside = openBeside;
     const one = new Int32Array([1]);
     for (
       const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK]
@@ -102,12 +103,19 @@ export class NetlinkSocket implements Disposable {
 
   /** A socket in the namespace of the calling thread. */
   static open(): NetlinkSocket {
-    return new NetlinkSocket(openHere());
+    return new NetlinkSocket(
+      new Descriptor(check("open a netlink socket", socket(...ROUTE_SOCKET))),
+    );
   }
 
   /** Another socket in the same namespace. */
   async another(): Promise<NetlinkSocket> {
-    return new NetlinkSocket(await this.#openAnother(this.fd), this.#openAnother);
+    return new NetlinkSocket(await this.openSocket(...ROUTE_SOCKET), this.#openBeside);
+  }
+
+  /** A socket of another family in the same namespace (socket(2)), close-on-exec. */
+  openSocket(domain: number, type: number, protocol: number): Promise<Descriptor> {
+    return this.#openBeside(this.fd, [domain, type | SOCK_CLOEXEC, protocol]);
   }
 
   /**
@@ -118,9 +126,6 @@ export class NetlinkSocket implements Disposable {
     groups: readonly number[],
     { all, receiveBuffer }: { all: boolean; receiveBuffer: number },
   ): void {
-    this.#alarm = new Descriptor(
-      check("open an event descriptor", answer(libc().eventfd(0, EFD_CLOEXEC))),
-    );
     // Beyond net.core.rmem_max only with CAP_NET_ADMIN over the host.
     const size = new Int32Array([receiveBuffer]);
     const forced = libc().setsockopt(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, size, size.byteLength);
@@ -136,11 +141,9 @@ export class NetlinkSocket implements Disposable {
     return this.#nsid;
   }
 
-  /** Ends a `wait` at once, and all later ones. */
+  /** Ends a `wait` at once. */
   wake(): void {
-    if (this.#alarm !== undefined) {
-      libc().write(this.#alarm.fd, new Uint8Array(new BigUint64Array([1n]).buffer), 8n);
-    }
+    endWaits(this.fd);
   }
 
   /** The descriptor's number. */
@@ -189,27 +192,20 @@ export class NetlinkSocket implements Disposable {
     return -ENOBUFS;
   }
 
-  /** Waits on a pool thread until something is queued; false after `milliseconds`. */
+  /** Waits until something is queued; false after `milliseconds`, or when it is woken. */
   async wait(milliseconds: number): Promise<boolean> {
-    const fds = this.#alarm === undefined ? [this.fd] : [this.fd, this.#alarm.fd];
-    const query = pollQuery(fds);
-    inFlight.add(query);
-    try {
-      return await libc().pollAsync(query, BigInt(fds.length), milliseconds) > 0;
-    } finally {
-      inFlight.delete(query);
-    }
+    return await ready(this.fd, POLLIN, milliseconds) > 0;
   }
 
   /** Waits on this thread. */
   waitSync(milliseconds: number): boolean {
-    return libc().poll(pollQuery([this.fd]), 1n, milliseconds) > 0;
+    return readySync(this.fd, POLLIN, milliseconds);
   }
 
   /** Closes it; again is no error. */
   close(): void {
+    if (!this.#descriptor.closed) endWaits(this.fd);
     this.#descriptor.close();
-    this.#alarm?.close();
   }
 
   /** The same as `close()`. */
@@ -251,16 +247,6 @@ function addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
   return libc().address(bytes, bytes, 0n);
 }
 
-/** Each a struct pollfd: descriptor, events wanted, events seen. */
-function pollQuery(fds: readonly number[]): Uint8Array<ArrayBuffer> {
-  const query = new DataView(new ArrayBuffer(8 * fds.length));
-  for (const [index, fd] of fds.entries()) {
-    query.setInt32(8 * index, fd, true);
-    query.setInt16(8 * index + 4, POLLIN, true);
-  }
-  return new Uint8Array(query.buffer);
-}
-
 /** The kernel's note of where a datagram comes from; none for the socket's own namespace. */
 function nsidIn(control: DataView): number | undefined {
   const level = control.getInt32(8, true);
@@ -270,8 +256,11 @@ function nsidIn(control: DataView): number | undefined {
     : undefined;
 }
 
-function openHere(): Descriptor {
-  return new Descriptor(
-    check("open a netlink socket", answer(libc().socket(...ROUTE_SOCKET))),
-  );
+// deno-lint-ignore require-await -- a refusal is a rejection
+async function openHere(_fd: number, socketArguments: SocketArguments): Promise<Descriptor> {
+  return new Descriptor(check("open a socket", socket(...socketArguments)));
+}
+
+function socket(...[domain, type, protocol]: SocketArguments): number {
+  return answer(libc().socket(domain, type, protocol));
 }

@@ -8,6 +8,7 @@
 
 const int = "i32";
 const unsigned = "u32";
+const long = "isize";
 const unsignedLong = "usize";
 const size_t = "usize";
 const ssize_t = "isize";
@@ -30,11 +31,18 @@ export const SYMBOLS = {
     result: "usize",
   },
 
+  /** the same from an address that is known as a number */
+  peek: { name: "memcpy", parameters: [pointer, "usize", size_t], result: "pointer" },
+  /** size_t strlen(const char *text), of a text at an address */
+  strlen: { parameters: ["usize"], result: size_t },
+
   // <sys/socket.h>
   /** int socket(int domain, int type, int protocol) */
   socket: { parameters: [int, int, int], result: int },
   /** int bind(int fd, const struct sockaddr *addr, socklen_t len) */
   bind: { parameters: [int, pointer, unsigned], result: int },
+  /** int connect(int fd, const struct sockaddr *addr, socklen_t len) */
+  connect: { parameters: [int, pointer, unsigned], result: int },
   /** int getsockname(int fd, struct sockaddr *addr, socklen_t *len) */
   getsockname: { parameters: [int, pointer, pointer], result: int },
   /** int setsockopt(int fd, int level, int name, const void *value, socklen_t len) */
@@ -83,6 +91,60 @@ export const SYMBOLS = {
   readlink: { parameters: [pointer, pointer, size_t], result: ssize_t },
   /** int unlink(const char *path) */
   unlink: { parameters: [pointer], result: int },
+
+  /** int pipe2(int fds[2], int flags), <fcntl.h> */
+  pipe2: { parameters: [pointer, int], result: int },
+  /** int execvpe(const char *file, char *const argv[], char *const envp[]): returns only when refused */
+  execvpe: { parameters: [pointer, pointer, pointer], result: int },
+
+  // <sys/syscall.h>: long syscall(long number, ...), for what libc has no function of its own
+  /** int openat2(int dirfd, const char *path, struct open_how *how, size_t size), linux/openat2.h */
+  openat2: {
+    name: "syscall",
+    parameters: [long, int, pointer, pointer, size_t],
+    result: long,
+  },
+  /** int pidfd_open(pid_t pid, unsigned flags) */
+  pidfd_open: { name: "syscall", parameters: [long, int, unsigned], result: long },
+  /** int pidfd_send_signal(int pidfd, int signal, siginfo_t *info, unsigned flags) */
+  pidfd_send_signal: {
+    name: "syscall",
+    parameters: [long, int, int, pointer, unsigned],
+    result: long,
+  },
+
+  // <sys/wait.h>
+  /** int waitid(idtype_t type, id_t id, siginfo_t *info, int options) */
+  waitid: { parameters: [int, unsigned, pointer, int], result: int },
+
+  // <signal.h>
+  /** sighandler_t signal(int signal, sighandler_t handler) */
+  signal: { parameters: [int, "pointer"], result: "pointer" },
+
+  // <spawn.h>: both structures are opaque, and initialised by libc
+  /** int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]): 0, or an errno */
+  posix_spawnp: {
+    parameters: [pointer, pointer, pointer, pointer, pointer, pointer],
+    result: int,
+  },
+  /** int posix_spawn_file_actions_init(posix_spawn_file_actions_t *actions) */
+  posix_spawn_file_actions_init: { parameters: [pointer], result: int },
+  /** int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int from, int to) */
+  posix_spawn_file_actions_adddup2: { parameters: [pointer, int, int], result: int },
+  /** int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path) */
+  posix_spawn_file_actions_addchdir_np: { parameters: [pointer, pointer], result: int },
+  /** int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *actions) */
+  posix_spawn_file_actions_destroy: { parameters: [pointer], result: int },
+  /** int posix_spawnattr_init(posix_spawnattr_t *attributes) */
+  posix_spawnattr_init: { parameters: [pointer], result: int },
+  /** int posix_spawnattr_setflags(posix_spawnattr_t *attributes, short flags) */
+  posix_spawnattr_setflags: { parameters: [pointer, "i16"], result: int },
+  /** int posix_spawnattr_setsigdefault(posix_spawnattr_t *attributes, const sigset_t *signals) */
+  posix_spawnattr_setsigdefault: { parameters: [pointer, pointer], result: int },
+  /** int posix_spawnattr_destroy(posix_spawnattr_t *attributes) */
+  posix_spawnattr_destroy: { parameters: [pointer], result: int },
+  /** int posix_spawnattr_setsigmask(posix_spawnattr_t *attributes, const sigset_t *signals) */
+  posix_spawnattr_setsigmask: { parameters: [pointer, pointer], result: int },
 
   // <dirent.h>
   /** ssize_t getdents64(int fd, void *entries, size_t size) */

@@ -8,12 +8,22 @@ import {
   AT_EMPTY_PATH,
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
+  CLD_EXITED,
   O_CLOEXEC,
+  O_PATH,
+  P_PIDFD,
+  RESOLVE_BENEATH,
+  RESOLVE_NO_SYMLINKS,
   STATX_INO,
   STATX_TYPE,
+  SYS_OPENAT2,
+  SYS_PIDFD_OPEN,
+  SYS_PIDFD_SEND_SIGNAL,
+  WEXITED,
+  WNOHANG,
 } from "./constants.ts";
 import { InputError } from "./errors.ts";
-import { answer, libc } from "./libc.ts";
+import { answer, libc, libcSource } from "./libc.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -166,6 +176,106 @@ export function writeText(fd: number, text: string): number {
 // struct linux_dirent64 (getdents(2)): u64 inode, s64 offset, u16 length, u8 type, char name[]
 const DIRENT_LENGTH_OFFSET = 16;
 const DIRENT_NAME_OFFSET = 19;
+
+/** pipe2(2), close-on-exec: the end to read, the end to write. */
+export function pipe(): [read: number, write: number] | number {
+  const ends = new Int32Array(2);
+  const result = answer(libc().pipe2(new Uint8Array(ends.buffer), O_CLOEXEC));
+  return result < 0 ? result : [ends[0]!, ends[1]!];
+}
+
+/** A read(2) that takes what there is; the bytes are the caller's. */
+export function readSome(fd: number, most: number): Uint8Array<ArrayBuffer> | number {
+  const bytes = new Uint8Array(new ArrayBuffer(most));
+  const length = answer(libc().read(fd, bytes, BigInt(most)));
+  return length < 0 ? length : bytes.subarray(0, length);
+}
+
+/** write(2): how many of the bytes were taken. */
+export function writeSome(fd: number, bytes: Uint8Array<ArrayBuffer>): number {
+  return answer(libc().write(fd, bytes, BigInt(bytes.length)));
+}
+
+/** connect(2); the address is a struct sockaddr. */
+export function connectSocket(fd: number, address: Uint8Array<ArrayBuffer>): number {
+  return answer(libc().connect(fd, address, address.length));
+}
+
+/** pidfd_open(2), close-on-exec: a descriptor of a process, whose number may be used again. */
+export function pidfdOpen(pid: number): number {
+  return answer(libc().pidfd_open(BigInt(SYS_PIDFD_OPEN), pid, 0));
+}
+
+/** pidfd_send_signal(2); signal 0 asks whether the process is there. */
+export function pidfdSendSignal(pidfd: number, signal: number): number {
+  return answer(
+    libc().pidfd_send_signal(BigInt(SYS_PIDFD_SEND_SIGNAL), pidfd, signal, null, 0),
+  );
+}
+
+/** How a process ended. */
+export interface ExitStatus {
+  /** Its exit status, or the number of the signal that ended it. */
+  status: number;
+  /** Whether a signal ended it. */
+  killed: boolean;
+}
+
+// siginfo_t of SIGCHLD (sigaction(2)): the same layout on every 64-bit architecture
+const SIGINFO_SIZE = 128;
+const SIGINFO_CODE_OFFSET = 8;
+const SIGINFO_PID_OFFSET = 16;
+const SIGINFO_STATUS_OFFSET = 24;
+
+/** waitid(2) of a child by its descriptor, without waiting; `undefined` when it still runs. */
+export function reap(pidfd: number): ExitStatus | undefined | number {
+  const info = new DataView(new ArrayBuffer(SIGINFO_SIZE));
+  const result = answer(
+    libc().waitid(P_PIDFD, pidfd, new Uint8Array(info.buffer), WEXITED | WNOHANG),
+  );
+  if (result < 0) return result;
+  if (info.getInt32(SIGINFO_PID_OFFSET, true) === 0) return undefined;
+  return {
+    status: info.getInt32(SIGINFO_STATUS_OFFSET, true),
+    killed: info.getInt32(SIGINFO_CODE_OFFSET, true) !== CLD_EXITED,
+  };
+}
+
+/** The environment of this process as it is now, each entry as NAME=VALUE (environ(7)). */
+export function environment(): string[] {
+  // Read anew, because setenv(3) moves it.
+  const library = Deno.dlopen(libcSource().path, { environ: { type: "usize" } });
+  let at = library.symbols.environ;
+  library.close();
+  const entries: string[] = [];
+  const address = new BigUint64Array(1);
+  for (;; at += 8n) {
+    libc().peek(new Uint8Array(address.buffer), at, 8n);
+    if (address[0] === 0n) return entries;
+    const bytes = new Uint8Array(new ArrayBuffer(Number(libc().strlen(address[0]!))));
+    // An empty array would be passed as NULL.
+    if (bytes.length > 0) libc().peek(bytes, address[0]!, BigInt(bytes.length));
+    entries.push(decoder.decode(bytes));
+  }
+}
+
+/** openat2(2), beneath a directory and through no symbolic link, whatever the path says. */
+export function openBeneath(directory: string, path: string, flags: number): number {
+  const parent = open(directory, O_PATH);
+  if (parent < 0) return parent;
+  // struct open_how (linux/openat2.h): u64 flags, mode, resolve
+  const how = new BigUint64Array([
+    BigInt(flags | O_CLOEXEC),
+    0n,
+    BigInt(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS),
+  ]);
+  const bytes = new Uint8Array(how.buffer);
+  const opened = answer(
+    libc().openat2(BigInt(SYS_OPENAT2), parent, cString(path), bytes, BigInt(bytes.length)),
+  );
+  close(parent);
+  return opened;
+}
 
 /** The names in an open directory, without `.` and `..`. */
 export function readDirectory(fd: number): string[] | number {

@@ -11,39 +11,92 @@ export interface Birth {
   /** What to bind libc with. */
   library: string;
   symbols: typeof SYMBOLS;
-  /** A number of the thread's own: the namespace to live in, the time to wait for a job. */
-  value: number;
+  /** Where a resident lives. */
+  home: Home | undefined;
 }
 
-/** To the visitor: where to go, and what to open there. */
+/** To the visitor: where to go, and what to do there. */
 export interface Job {
   id: number;
   /** A descriptor of the namespace to visit; `undefined`: a new one, made for the purpose. */
   netns: number | undefined;
-  open: Opening;
+  errand: Errand;
 }
 
-/** What can be opened in a namespace: the arguments of socket(2), or those of open(2). */
-export type Opening =
-  | { domain: number; type: number; protocol: number }
-  | { path: string; flags: number };
+/** What can be done on a visit. */
+export type Errand =
+  /** Open a socket: the arguments of socket(2). */
+  | { socket: readonly [domain: number, type: number, protocol: number] }
+  /** Open a file: those of open(2). */
+  | { path: string; flags: number }
+  /** Open a setting: its path below /proc/sys. */
+  | { sysctl: string; flags: number }
+  /** Read all settings in a directory below /proc/sys. */
+  | { sysctls: string };
 
-/** From the visitor: the descriptor, or which call failed and why. */
+/** From the visitor: a descriptor or settings, or which call failed and why. */
 export type Outcome =
-  | { id: number; fd: number }
+  | { id: number; value: number | Record<string, string> }
   | { id: number; failed: string; errno: number }
   /** The thread ends; jobs it has not answered go to its successor. */
   | { leaving: true };
 
-/** From a resident, first: it is in, or could not get in, or another thread was started meanwhile. */
-export type Arrival = { entered: true } | { errno: number } | { uncertain: string };
+/** Where a resident lives. */
+export interface Home {
+  /** A descriptor of the namespace. */
+  netns: number;
+  /** Its name, whose files in /etc/netns/NAME are to be seen in /etc. */
+  name: string | undefined;
+}
 
-/** To a resident: what to run. */
+/** A system call that was refused. */
+export interface Refusal {
+  failed: string;
+  errno: number;
+}
+
+/** From a resident, first: whether it is in, and sees the namespace's own /sys and /etc. */
+export type Arrival =
+  | { unfurnished: Refusal | undefined }
+  | Refusal
+  /** Another thread was started meanwhile, which may be one of its own, outside. */
+  | { uncertain: string };
+
+/** To a resident: what to do. */
+export type Order = Call | Program;
+
+/** An order, numbered from 1. */
+export interface Told {
+  /** That of the order which this answers; 0: how it arrived; -1: it has waited for a second. */
+  number: number;
+  answer?: Arrival | Reply | Started;
+}
+
+/** A module's function to run. */
 export interface Call {
   module: string;
   export: string;
   args: unknown[];
 }
+
+/** A program to start. */
+export interface Program {
+  /** Its name, looked for in PATH, or its path. */
+  file: string;
+  args: readonly string[];
+  /** Its environment, each entry as NAME=VALUE. */
+  env: readonly string[];
+  cwd: string | undefined;
+  /** What shall be its descriptors 0, 1 and 2. */
+  descriptors: readonly number[];
+  /** Whether it leads a session of its own (setsid(2)). */
+  newSession: boolean;
+  /** Whether the process turns into it, instead of having it as a child. */
+  become: boolean;
+}
+
+/** From a resident: the program's process. */
+export type Started = { pid: number } | Refusal;
 
 /** From a resident: what came of it. A posted `Error` keeps only its message, so errors go as plain data. */
 export type Reply = { value: unknown } | { error: PostedError };

@@ -4,7 +4,10 @@
  * @module
  */
 
+export { type HeldNetns } from "./held.ts";
 export { type NamedNetns } from "./named.ts";
-export { Netns, type NetnsOptions, type NetnsTarget, withNetns } from "./netns.ts";
+export { Netns, type NetnsOptions, withNetns } from "./netns.ts";
+export { NetnsProcess, type ProcessOutput, type SpawnOptions } from "./process.ts";
 export { RemoteError, runInNetns, type RunOptions } from "./run.ts";
 export { readSysctl, setSysctl } from "./sysctl.ts";
+export { type NetnsTarget, processStartTime } from "./target.ts";

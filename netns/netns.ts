@@ -4,24 +4,20 @@
  * @module
  */
 
-import { CLONE_NEWNET, NS_GET_NSTYPE, O_NONBLOCK, O_RDONLY, SIOCGSKNS } from "../ffi/constants.ts";
+import { O_RDONLY, SIOCGSKNS } from "../ffi/constants.ts";
 import { Descriptor } from "../ffi/descriptor.ts";
-import { errnoOf } from "../ffi/errno.ts";
-import { check, InputError, kernelError, PermissionError } from "../ffi/errors.ts";
-import { NetlinkSocket, ROUTE_SOCKET } from "../ffi/netlink_socket.ts";
-import { identifyDescriptor, ioctl, open } from "../ffi/system.ts";
-import { Connection } from "../rtnl/connection.ts";
+import { check, ExistsError, InputError, kernelError } from "../ffi/errors.ts";
+import { NetlinkSocket, ROUTE_SOCKET, type SocketArguments } from "../ffi/netlink_socket.ts";
+import { identifyDescriptor, ioctl } from "../ffi/system.ts";
+import { Connection, type RequestOptions } from "../rtnl/connection.ts";
 import { Rtnl } from "../rtnl/rtnl.ts";
+import { unlessAborted } from "../rtnl/abort.ts";
+import { findHeld, type HeldNetns } from "./held.ts";
 import { createNamed, listNamed, type NamedNetns, namedPath, removeNamed } from "./named.ts";
+import { become, type NetnsProcess, spawn, type SpawnOptions } from "./process.ts";
+import { dismiss } from "./residents.ts";
+import { describeTarget, isNetns, type NetnsTarget, openTarget } from "./target.ts";
 import { openThere } from "./visitor.ts";
-
-/** A namespace by what is known of it: a process, a name under /run/netns, a file, a descriptor. */
-export type NetnsTarget =
-  | Netns
-  | { /** The process id of one that is in it. */ pid: number }
-  | { /** Its name, as `ip netns` knows it. */ name: string }
-  | { /** An absolute path to it, such as /proc/42/ns/net. */ path: string }
-  | { /** A descriptor of it; it stays the caller's. */ fd: number };
 
 /** Where a function acts: in the calling thread's namespace unless said otherwise. */
 export interface NetnsOptions {
@@ -48,33 +44,26 @@ export class Netns implements Disposable {
   readonly #descriptor: Descriptor;
   /** Its number: the inode of its file, the same wherever it is looked at. */
   readonly id: bigint;
+  /** The name by which it was opened or made, if there was one. */
+  readonly name: string | undefined;
 
-  private constructor(descriptor: Descriptor, id: bigint) {
+  private constructor(descriptor: Descriptor, id: bigint, name: string | undefined) {
     this.#descriptor = descriptor;
     this.id = id;
+    this.name = name;
   }
 
   /**
-   * Pins a namespace. {@linkcode NotFoundError} when there is no such process, name or path,
+   * Pins a namespace. {@linkcode NotFoundError} when there is no such process, name, path or number,
    * {@linkcode InputError} when it is no network namespace, {@linkcode PermissionError} when the
    * process belongs to somebody else.
    */
   static open(target: NetnsTarget): Netns {
-    if (target instanceof Netns) {
-      return Netns.#adopt(Descriptor.duplicate(target.fd), "it");
-    }
-    if ("fd" in target) {
-      checkNumber(target.fd, 0, "a descriptor");
-      return Netns.#adopt(
-        Descriptor.duplicate(target.fd),
-        describeTarget(target),
-      );
-    }
     const what = describeTarget(target);
-    // Not blocking, in case the path turns out to be a pipe.
-    const answer = open(pathOf(target), O_RDONLY | O_NONBLOCK);
-    if (answer < 0) throw openError(target, what, -answer);
-    return Netns.#adopt(new Descriptor(answer), what);
+    if (target instanceof Netns) {
+      return Netns.#adopt(Descriptor.duplicate(target.fd), what, target.name);
+    }
+    return Netns.#adopt(openTarget(target), what, "name" in target ? target.name : undefined);
   }
 
   /** Pins the calling thread's own. */
@@ -95,7 +84,7 @@ export class Netns implements Disposable {
     });
     try {
       if (name !== undefined) await createNamed(name, descriptor.fd);
-      return Netns.#adopt(descriptor, what);
+      return Netns.#adopt(descriptor, what, name);
     } catch (error) {
       descriptor.close();
       throw error;
@@ -107,13 +96,77 @@ export class Netns implements Disposable {
     return listNamed();
   }
 
-  /** Takes a name away, and the namespace with it unless something still uses it; false when there is no such name. */
-  static remove(name: string): boolean {
-    return removeNamed(name);
+  /**
+   * All that any process or mount holds, sorted by their numbers, with their names and the processes
+   * inside, as lsns(8) lists them. Only root sees the processes of others; a namespace that nothing but
+   * a socket keeps is not found.
+   */
+  static listHeld(): HeldNetns[] {
+    return findHeld().map(({ files: _, ...held }) => held);
   }
 
-  static #adopt(descriptor: Descriptor, what: string): Netns {
-    if (ioctl(descriptor.fd, NS_GET_NSTYPE) !== CLONE_NEWNET) {
+  /**
+   * Takes a name away, and the namespace with it unless something still uses it; false when there is no
+   * such name. A name whose making was interrupted is taken away too.
+   */
+  static remove(name: string): boolean {
+    const named = listNamed().find((other) => other.name === name);
+    const removed = removeNamed(name);
+    if (named?.id !== undefined) dismiss({ id: named.id });
+    return removed;
+  }
+
+  /**
+   * Starts a program in a namespace, as `Deno.Command` does here; `--allow-ffi` is enough for it.
+   *
+   * As with `ip netns exec` (ip-netns(8)), /sys shows the devices of the namespace, and in a namespace
+   * that is opened by its name the files of /etc/netns/NAME stand in the place of those in /etc, such as
+   * resolv.conf and hosts. The first program in a namespace takes some 30 ms, those that follow within
+   * a second, or as long as the `Netns` is open, some 2 ms.
+   *
+   * {@linkcode NotFoundError} when there is no such program.
+   *
+   * @example What a container sees
+   * ```ts
+   * import { Netns } from "@denolink/denolink";
+   *
+   * const ip = await Netns.spawn({ pid: 4242 }, "ip", { args: ["addr"], stdout: "piped" });
+   * const { success, stdout } = await ip.output();
+   * if (success) console.log(new TextDecoder().decode(stdout));
+   * ```
+   */
+  static async spawn(
+    target: NetnsTarget,
+    command: string,
+    options: SpawnOptions = {},
+  ): Promise<NetnsProcess> {
+    using netns = Netns.open(target);
+    const host = target instanceof Netns ? target : undefined;
+    return await spawn(`${command} in ${describeTarget(target)}`, netns, command, options, host);
+  }
+
+  /**
+   * Turns this process into a program in a namespace, as exec(3) does: its number, its descriptors 0, 1
+   * and 2 and its directory stay, nothing else of it does. Returns only by rejecting.
+   *
+   * @example A shell in a container's network
+   * ```ts
+   * import { Netns } from "@denolink/denolink";
+   *
+   * await Netns.exec({ pid: 4242 }, "sh", { args: ["-i"] });
+   * ```
+   */
+  static async exec(
+    target: NetnsTarget,
+    command: string,
+    options: Pick<SpawnOptions, "args" | "env" | "clearEnv"> = {},
+  ): Promise<never> {
+    using netns = Netns.open(target);
+    return await become(`${command} in ${describeTarget(target)}`, netns, command, options);
+  }
+
+  static #adopt(descriptor: Descriptor, what: string, name?: string): Netns {
+    if (!isNetns(descriptor.fd)) {
       descriptor.close();
       throw new InputError(
         `Cannot open ${what}: it is no network namespace; name a process, a name of "netns list" or a file such as /proc/42/ns/net`,
@@ -124,7 +177,7 @@ export class Netns implements Disposable {
       descriptor.close();
       throw kernelError(`identify ${what}`, -identity);
     }
-    return new Netns(descriptor, identity.inode);
+    return new Netns(descriptor, identity.inode, name);
   }
 
   /** The descriptor that pins it; it stays this object's. */
@@ -139,12 +192,64 @@ export class Netns implements Disposable {
 
   /** A connection to its rtnetlink, usable from any thread; the caller closes it. */
   async connect(): Promise<Rtnl> {
-    const socket = await openSocketIn(this.fd);
+    const socket = await openSocketIn(this.fd, ROUTE_SOCKET);
     return new Rtnl(new Connection(new NetlinkSocket(socket, openBeside)));
+  }
+
+  /**
+   * The number that a namespace has for this one, the calling thread's unless said otherwise;
+   * `undefined` when it has none.
+   */
+  async nsid(options?: NetnsOptions): Promise<number | undefined> {
+    using rtnl = await connect(options);
+    const { nsid = -1 } = await rtnl.netnsIds.get({ fd: this.fd });
+    return nsid < 0 ? undefined : nsid;
+  }
+
+  /**
+   * Has a namespace count this one under a number, or one that is free, and returns it; it keeps it for
+   * as long as it lives. {@linkcode ExistsError} when it has another one already, or the number is
+   * another namespace's.
+   *
+   * @example Know whose events are heard
+   * ```ts
+   * import { Netns, Rtnl } from "@denolink/denolink";
+   *
+   * using netns = Netns.open({ pid: 4242 });
+   * const nsid = await netns.setNsid("auto");
+   * using rtnl = Rtnl.open();
+   * for await (const event of rtnl.monitor(["link"], { allNamespaces: true })) {
+   *   if (event.nsid === nsid) console.log(event);
+   * }
+   * ```
+   */
+  async setNsid(nsid: number | "auto", options?: NetnsOptions): Promise<number> {
+    const wanted = nsid === "auto" ? -1 : nsid;
+    if (nsid !== "auto" && !(Number.isInteger(nsid) && nsid >= 0 && nsid <= 0x7fffffff)) {
+      throw new InputError(`Cannot set an nsid to ${nsid}: it is a whole number from 0, or "auto"`);
+    }
+    using rtnl = await connect(options);
+    const current = async () => (await rtnl.netnsIds.get({ fd: this.fd })).nsid!;
+    try {
+      await rtnl.netnsIds.add({ fd: this.fd, nsid: wanted });
+    } catch (error) {
+      // It has one: good if any will do, or it is the one.
+      if (!(error instanceof ExistsError)) throw error;
+      const had = await current();
+      if (had < 0 || wanted >= 0 && wanted !== had) throw error;
+      return had;
+    }
+    return wanted < 0 ? await current() : wanted;
+  }
+
+  /** Whether it was let go. */
+  get closed(): boolean {
+    return this.#descriptor.closed;
   }
 
   /** Lets it go; again is no error. */
   close(): void {
+    dismiss({ host: this });
     this.#descriptor.close();
   }
 
@@ -154,17 +259,16 @@ export class Netns implements Disposable {
   }
 }
 
-function openSocketIn(netns: number): Promise<Descriptor> {
-  const [domain, type, protocol] = ROUTE_SOCKET;
-  return openThere("connect to the network namespace", netns, { domain, type, protocol });
+function openSocketIn(netns: number, socket: SocketArguments): Promise<Descriptor> {
+  return openThere("open a socket in the network namespace", netns, { socket });
 }
 
 /** A socket in the namespace of another socket, which keeps it alive. */
-async function openBeside(socket: number): Promise<Descriptor> {
+async function openBeside(other: number, socket: SocketArguments): Promise<Descriptor> {
   using netns = new Descriptor(
-    check("find the network namespace of a connection", ioctl(socket, SIOCGSKNS)),
+    check("find the network namespace of a connection", ioctl(other, SIOCGSKNS)),
   );
-  return await openSocketIn(netns.fd);
+  return await openSocketIn(netns.fd, socket);
 }
 
 /** A connection to the namespace that the options name; the caller closes it. */
@@ -177,7 +281,8 @@ export async function connect({ netns }: NetnsOptions = {}): Promise<Rtnl> {
 /**
  * Pins a namespace, runs `fn` with a connection to it, and closes both, whatever comes of it.
  *
- * `fn` itself runs where it was written: only the connection acts in the namespace.
+ * `fn` itself runs where it was written: only the connection acts in the namespace, and the sockets that
+ * {@linkcode Rtnl.openSocket} opens there. When the signal says so, it rejects with its reason at once.
  *
  * @example Count the links of a container
  * ```ts
@@ -192,59 +297,16 @@ export async function connect({ netns }: NetnsOptions = {}): Promise<Rtnl> {
 export async function withNetns<T>(
   target: NetnsTarget,
   fn: (rtnl: Rtnl) => T | Promise<T>,
+  { signal }: RequestOptions = {},
 ): Promise<T> {
-  using rtnl = await connect({ netns: target });
-  return await fn(rtnl);
-}
-
-/** A target in words: "network namespace blue", "process 42's network namespace". */
-export function describeTarget(target: NetnsTarget): string {
-  if (target instanceof Netns) return `network namespace number ${target.id}`;
-  if ("pid" in target) return `the network namespace of process ${target.pid}`;
-  if ("name" in target) return `network namespace ${target.name}`;
-  if ("path" in target) return `network namespace ${target.path}`;
-  return `descriptor ${target.fd}`;
-}
-
-function pathOf(
-  target: { pid: number } | { name: string } | { path: string },
-): string {
-  if ("pid" in target) {
-    checkNumber(target.pid, 1, "a process id");
-    return `/proc/${target.pid}/ns/net`;
+  signal?.throwIfAborted();
+  using netns = Netns.open(target);
+  const connecting = netns.connect();
+  try {
+    using rtnl = await unlessAborted(connecting, signal);
+    return await unlessAborted(Promise.resolve(fn(rtnl)), signal);
+  } finally {
+    // Where nobody waited for it.
+    connecting.then((rtnl) => rtnl.close(), () => {});
   }
-  if ("name" in target) return namedPath(target.name);
-  if (!target.path?.startsWith?.("/")) {
-    throw new InputError(
-      `Cannot open network namespace ${JSON.stringify(target.path)}: a path starts with "/"`,
-    );
-  }
-  return target.path;
-}
-
-function checkNumber(value: number, least: number, what: string): void {
-  if (!Number.isInteger(value) || value < least || value > 0x7fffffff) {
-    throw new InputError(
-      `Cannot open a network namespace: ${what} is a whole number from ${least}, got ${value}`,
-    );
-  }
-}
-
-function openError(target: NetnsTarget, what: string, errno: number): Error {
-  const missing = "pid" in target
-    ? "there is no such process, or it has ended"
-    : "name" in target
-    ? 'see "netns list" for the names there are'
-    : "there is no such file";
-  const operation = `open ${what}`;
-  if (errno === errnoOf("ENOENT")) {
-    return kernelError(operation, errno, { remedy: missing });
-  }
-  if (errno === errnoOf("EACCES") || errno === errnoOf("EPERM")) {
-    return new PermissionError(operation, errno, {
-      remedy:
-        "it needs CAP_SYS_PTRACE over that process, or the rights to that file: run it under sudo",
-    });
-  }
-  return check(operation, -errno) as never;
 }

@@ -1,34 +1,100 @@
 // @ts-check
 /// <reference lib="deno.worker" />
 /**
- * A thread that lives in a namespace and runs a user's module there.
+ * A thread that lives in a namespace: it runs a user's modules, and starts a user's programs.
  *
  * It enters before it has done anything else, so that every thread that it ever starts (for files, DNS,
- * nonblocking calls) is born in the namespace; then it looks whether that is so. It runs from its source
- * text (worker.ts), and imports nothing at run time but the user's module.
+ * nonblocking calls) is born in the namespace; then it looks whether that is so. It imports nothing at
+ * run time but the user's modules.
  *
- * @import { Arrival, Birth, Call, PostedError, Reply } from "./messages.ts"
+ * @import { Arrival, Call, Home, Order, PostedError, Program, Reply, Started, Told } from "./messages.ts"
  */
 
+import { call, cString, home, libc, list, readFile, readLink, Refused } from "./worker_calls.js";
+
 const CLONE_NEWNET = 0x40000000;
-const O_DIRECTORY = Deno.build.arch === "aarch64" ? 0o40000 : 0o200000;
-const O_CLOEXEC = 0o2000000;
+const CLONE_NEWNS = 0x20000;
+const MS_RDONLY = 0x1;
+const MS_BIND = 0x1000;
+const MS_REC = 0x4000;
+const MS_SLAVE = 0x80000;
+const SIGPIPE = 13;
+const POSIX_SPAWN_SETSIGDEF = 0x04;
+const POSIX_SPAWN_SETSIGMASK = 0x08;
+const POSIX_SPAWN_SETSID = 0x80;
+// The largest of glibc's opaque structures: posix_spawnattr_t has 336 bytes, sigset_t 128.
+const OPAQUE_SIZE = 512;
+const SIGNALS_SIZE = 128;
 
-/** @type {Birth} */
-const { library, symbols, value: netns } = JSON.parse(
-  decodeURIComponent(self.location.hash.slice(1)),
-);
-const libc = Deno.dlopen(library, symbols).symbols;
-const arrival = enter();
-/** @param {MessageEvent<Call>} event */
-self.onmessage = async ({ data }) => reply(await run(data));
-self.postMessage(arrival);
+const IDLE_MILLISECONDS = 1000;
 
-/** @returns {Arrival} */
-function enter() {
-  if (libc.setns(netns, CLONE_NEWNET) < 0) return { errno: errno() };
+const arrival = enter(/** @type {Home} */ (home));
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let idleTimer;
+/** @param {MessageEvent<{ number: number, order: Order }>} event */
+self.onmessage = async ({ data: { number, order } }) => {
+  clearInterval(idleTimer);
+  tell(number, "module" in order ? await run(order) : order.become ? become(order) : start(order));
+  idleTimer = setInterval(() => tell(-1), IDLE_MILLISECONDS);
+};
+tell(0, arrival);
+
+/** @type {(number: number, answer?: Told["answer"]) => void} */
+function tell(number, answer) {
+  try {
+    self.postMessage({ number, answer });
+  } catch (error) {
+    // What can't be cloned can't come home: functions, sockets, class instances with private state.
+    self.postMessage({ number, answer: failure(error) });
+  }
+}
+
+/** @type {(home: Home) => Arrival} */
+function enter({ netns, name }) {
+  try {
+    call("setns", libc.setns(netns, CLONE_NEWNET));
+  } catch (error) {
+    return refusal(error);
+  }
+  const unfurnished = furnish(name);
   const stranger = youngerOutside();
-  return stranger === undefined ? { entered: true } : { uncertain: stranger };
+  return stranger === undefined ? { unfurnished } : { uncertain: stranger };
+}
+
+/**
+ * Files as `ip netns exec` gives them (ip-netns(8)): /sys shows the devices of the namespace, and what is
+ * in /etc/netns/NAME stands in the place of the same files in /etc. Only what is covered is cut off from
+ * other mount namespaces, so that names made here under /run/netns are seen there too.
+ *
+ * @param {string | undefined} name
+ */
+function furnish(name) {
+  try {
+    call("unshare", libc.unshare(CLONE_NEWNS));
+    mount("none", "/", null, MS_SLAVE);
+    mount("none", "/sys", null, MS_SLAVE | MS_REC);
+    const readOnly = / \/sys \S*\bro\b/.test(readFile("/proc/thread-self/mounts"));
+    mount("sysfs", "/sys", "sysfs", readOnly ? MS_RDONLY : 0);
+    for (const { name: file } of name === undefined ? [] : list(`/etc/netns/${name}`)) {
+      mount(`/etc/netns/${name}/${file}`, `/etc/${file}`, null, MS_BIND);
+    }
+  } catch (error) {
+    return refusal(error);
+  }
+}
+
+/** @type {(source: string, target: string, type: string | null, flags: number) => void} */
+function mount(source, target, type, flags) {
+  call(
+    `mount ${target}`,
+    libc.mount(
+      cString(source),
+      cString(target),
+      type === null ? null : cString(type),
+      BigInt(flags),
+      null,
+    ),
+  );
 }
 
 /**
@@ -40,7 +106,7 @@ function enter() {
 function youngerOutside() {
   const here = readLink("/proc/thread-self/ns/net");
   const own = stat("thread-self");
-  for (const tid of list("/proc/self/task")) {
+  for (const { name: tid } of list("/proc/self/task")) {
     const other = stat(`self/task/${tid}`);
     // Gone meanwhile, or older, or this one itself, or somebody's main thread.
     if (other.start < own.start || tid === own.tid || /^worker-\d+$/.test(other.name)) continue;
@@ -61,62 +127,74 @@ function stat(thread) {
 }
 
 /**
- * The names in a directory: struct linux_dirent64 has its length at 16 and its name at 19.
+ * Starts a program, which is then a child of the process.
  *
- * @param {string} path
+ * @param {Program} program
+ * @returns {Started}
  */
-function list(path) {
-  const names = [];
-  const [entries, size] = contents(path, O_DIRECTORY, libc.getdents64);
-  const view = new DataView(entries.buffer);
-  for (let at = 0; at < size; at += view.getUint16(at + 16, true)) {
-    names.push(text(entries.subarray(at + 19), entries.indexOf(0, at + 19) - at - 19));
+function start({ file, args, env, cwd, descriptors, newSession }) {
+  const actions = new Uint8Array(OPAQUE_SIZE);
+  const attributes = new Uint8Array(OPAQUE_SIZE);
+  libc.posix_spawn_file_actions_init(actions);
+  libc.posix_spawnattr_init(attributes);
+  try {
+    for (const [to, from] of descriptors.entries()) {
+      libc.posix_spawn_file_actions_adddup2(actions, from, to);
+    }
+    if (cwd !== undefined) libc.posix_spawn_file_actions_addchdir_np(actions, cString(cwd));
+    // Deno ignores SIGPIPE, and what is ignored would stay so.
+    const flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
+      (newSession ? POSIX_SPAWN_SETSID : 0);
+    libc.posix_spawnattr_setflags(attributes, flags);
+    const signals = new Uint8Array(SIGNALS_SIZE);
+    libc.posix_spawnattr_setsigmask(attributes, signals);
+    signals[(SIGPIPE - 1) >> 3] = 1 << ((SIGPIPE - 1) & 7);
+    libc.posix_spawnattr_setsigdefault(attributes, signals);
+    const pid = new Int32Array(1);
+    const [argv, environ] = [pointers([file, ...args]), pointers(env)];
+    const errno = libc.posix_spawnp(
+      new Uint8Array(pid.buffer),
+      cString(file),
+      actions,
+      attributes,
+      argv.table,
+      environ.table,
+    );
+    return errno === 0 ? { pid: pid[0] ?? 0 } : { failed: "posix_spawnp", errno };
+  } finally {
+    libc.posix_spawn_file_actions_destroy(actions);
+    libc.posix_spawnattr_destroy(attributes);
   }
-  return names.filter((name) => !name.startsWith("."));
-}
-
-/** @param {string} path */
-function readFile(path) {
-  return text(...contents(path, 0, libc.read));
-}
-
-/** @param {string} path */
-function readLink(path) {
-  const buffer = new Uint8Array(new ArrayBuffer(256));
-  return text(buffer, Number(libc.readlink(cString(path), buffer, BigInt(buffer.length))));
 }
 
 /**
- * The first bytes that a read gives, and how many they are; none when there is no such file.
+ * Turns the whole process into the program; returns only when that is refused.
  *
- * @param {string} path
- * @param {number} flags
- * @param {(fd: number, buffer: Uint8Array<ArrayBuffer>, size: bigint) => bigint} read
- * @returns {[Uint8Array<ArrayBuffer>, number]}
+ * @param {Program} program
+ * @returns {Started}
  */
-function contents(path, flags, read) {
-  const buffer = new Uint8Array(new ArrayBuffer(64 * 1024));
-  const fd = libc.open(cString(path), flags | O_CLOEXEC, 0);
-  if (fd < 0) return [buffer, 0];
-  const size = Number(read(fd, buffer, BigInt(buffer.length)));
-  libc.close(fd);
-  return [buffer, size];
+function become({ file, args, env }) {
+  const [argv, environ] = [pointers([file, ...args]), pointers(env)];
+  const pipes = libc.signal(SIGPIPE, null);
+  try {
+    call("execvpe", libc.execvpe(cString(file), argv.table, environ.table));
+  } catch (error) {
+    libc.signal(SIGPIPE, pipes);
+    return refusal(error);
+  }
+  return { pid: 0 };
 }
 
-/** @type {(bytes: Uint8Array, size: number) => string} */
-function text(bytes, size) {
-  return new TextDecoder().decode(bytes.subarray(0, Math.max(size, 0)));
-}
-
-/** @param {string} text */
-function cString(text) {
-  return new TextEncoder().encode(`${text}\0`);
-}
-
-function errno() {
-  const errno = new Int32Array(new ArrayBuffer(4));
-  libc.memcpy(errno, libc.__errno_location(), 4n);
-  return errno[0] ?? 0;
+/**
+ * A `char *const []`, ended by NULL, with the strings that it points to.
+ *
+ * @param {readonly string[]} words
+ */
+function pointers(words) {
+  const strings = words.map(cString);
+  const table = new BigUint64Array(strings.length + 1);
+  for (const [index, string] of strings.entries()) table[index] = libc.address(string, string, 0n);
+  return { table: new Uint8Array(table.buffer), strings };
 }
 
 /** @type {(call: Call) => Promise<Reply>} */
@@ -133,16 +211,6 @@ async function run(call) {
   }
 }
 
-/** @param {Reply} reply */
-function reply(reply) {
-  try {
-    self.postMessage(reply);
-  } catch (error) {
-    // What can't be cloned can't come home: functions, sockets, class instances with private state.
-    self.postMessage(failure(error));
-  }
-}
-
 /** @type {(thrown: unknown) => { error: PostedError }} */
 function failure(thrown) {
   if (!(thrown instanceof Error)) {
@@ -152,4 +220,10 @@ function failure(thrown) {
     .filter(([, value]) => ["string", "number", "boolean"].includes(typeof value));
   const { name, message, stack } = thrown;
   return { error: { name, message, stack, fields: Object.fromEntries(fields) } };
+}
+
+/** @type {(error: unknown) => { failed: string, errno: number }} */
+function refusal(error) {
+  if (!(error instanceof Refused)) throw error;
+  return { failed: error.call, errno: error.errno };
 }

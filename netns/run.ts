@@ -1,14 +1,14 @@
 /**
- * User code on a thread of its own, inside a namespace.
+ * A user's module inside a namespace.
  *
  * @module
  */
 
-import { InputError, kernelError } from "../ffi/errors.ts";
-import { describeTarget, Netns, type NetnsTarget } from "./netns.ts";
-import type { Arrival, Call, PostedError, Reply } from "./messages.ts";
-import source from "./resident_worker.js" with { type: "text" };
-import { startWorker } from "./worker.ts";
+import { InputError } from "../ffi/errors.ts";
+import { Netns } from "./netns.ts";
+import type { PostedError, Reply } from "./messages.ts";
+import { withResident } from "./residents.ts";
+import { describeTarget, type NetnsTarget } from "./target.ts";
 
 /** What to run of a module, and how. */
 export interface RunOptions {
@@ -22,6 +22,18 @@ export interface RunOptions {
    * @default {[]}
    */
   args?: unknown[];
+  /**
+   * Objects in the arguments that are handed over instead of copied, such as an `ArrayBuffer` or a
+   * `MessagePort`.
+   * @default {[]}
+   */
+  transfer?: Transferable[];
+  /**
+   * Whether the function gets a thread of its own, which ends with the call: the module is loaded anew,
+   * and what the function left open is closed.
+   * @default {false}
+   */
+  fresh?: boolean;
   /**
    * Ends the thread and rejects with the signal's reason. Code that never awaits keeps its thread: Deno
    * (2.9.6) does not interrupt it.
@@ -42,11 +54,16 @@ export class RemoteError extends Error {
 
 /**
  * Runs a module's function on a thread that was born in the namespace: `Deno.listen`, `Deno.connect`,
- * `Deno.Command` and reads of /proc/thread-self/net all act there, also asynchronously.
+ * `fetch`, `Deno.resolveDns`, `Deno.Command` and reads of /proc/thread-self/net all act there, also
+ * asynchronously. /sys and /etc are those that {@linkcode Netns.spawn} describes.
  *
- * The module is loaded anew for each call, with the permissions of the caller: a module on disk wants
- * `--allow-read` for its file, one from the network `--allow-import`; a `data:` or `blob:` URL wants
- * nothing. The thread ends when the function's promise does; what it left open is closed.
+ * The first call starts a thread and loads the module (some 30 ms); the thread then waits a second for
+ * the next call into the namespace (some 0.2 ms), or, called with an open `Netns`, until that is closed.
+ * So a module's variables outlast a call, and may be shared by several; calls at the same time run on a
+ * thread each. `fresh` gives a call a thread of its own.
+ *
+ * The module has the permissions of the caller: on disk it wants `--allow-read` for its file, from the
+ * network `--allow-import`; a `data:` or `blob:` URL wants nothing.
  *
  * Rejects with the function's own error as {@linkcode RemoteError}, or as `Netns.open` does.
  *
@@ -62,16 +79,18 @@ export class RemoteError extends Error {
 export async function runInNetns<T = unknown>(
   target: NetnsTarget,
   moduleUrl: string | URL,
-  { export: name = "default", args = [], signal }: RunOptions = {},
+  { export: name = "default", args = [], transfer = [], fresh, signal }: RunOptions = {},
 ): Promise<T> {
   const module = absolute(moduleUrl);
-  signal?.throwIfAborted();
   using netns = Netns.open(target);
   const shown = module.length > 100 ? `${module.slice(0, 100)}...` : module;
   const operation = `run ${name} of ${shown} in ${describeTarget(target)}`;
-  using resident = await settle(operation, netns, signal);
-  const reply = await resident.ask<Reply>(
-    { module, export: name, args } satisfies Call,
+  const host = target instanceof Netns ? target : undefined;
+  const reply = await withResident(
+    operation,
+    netns,
+    { signal, fresh, host },
+    (resident) => resident.ask<Reply>({ module, export: name, args }, transfer),
   );
   if ("error" in reply) throw new RemoteError(reply.error);
   return reply.value as T;
@@ -84,82 +103,4 @@ function absolute(moduleUrl: string | URL): string {
       JSON.stringify(moduleUrl)
     }: it is no URL; use import.meta.resolve("./module.ts")`,
   );
-}
-
-/** Any thread that starts while a resident does makes it uncertain, so residents start one at a time. */
-let lastArrival: Promise<unknown> = Promise.resolve();
-const ARRIVAL_ATTEMPTS = 20;
-
-/** A thread that is in the namespace for certain. */
-function settle(
-  operation: string,
-  netns: Netns,
-  signal: AbortSignal | undefined,
-): Promise<Resident> {
-  const arrival = lastArrival.then(async () => {
-    let stranger = "";
-    for (let attempt = 0; attempt < ARRIVAL_ATTEMPTS; attempt++) {
-      const resident = new Resident(operation, netns, signal);
-      const arrived = await resident.arrival;
-      if ("entered" in arrived) return resident;
-      resident.close();
-      if ("errno" in arrived) throw kernelError(operation, arrived.errno);
-      stranger = arrived.uncertain;
-    }
-    throw new Error(
-      `Cannot ${operation}: at each of ${ARRIVAL_ATTEMPTS} attempts this process started another thread meanwhile, last ${stranger}; try again when it is less busy`,
-    );
-  });
-  lastArrival = arrival.catch(() => {});
-  return arrival;
-}
-
-/** A thread that lives in a namespace, seen from outside. */
-class Resident implements Disposable {
-  readonly #worker: Worker;
-  readonly #signal: AbortSignal | undefined;
-  readonly #aborted = () => this.#fail(this.#signal!.reason);
-  #answer = Promise.withResolvers<unknown>();
-  /** How its entry into the namespace went. */
-  readonly arrival: Promise<Arrival>;
-
-  constructor(
-    operation: string,
-    netns: Netns,
-    signal: AbortSignal | undefined,
-  ) {
-    this.#worker = startWorker(`netns ${netns.id}`, source, netns.fd);
-    this.#worker.onmessage = ({ data }) => this.#answer.resolve(data);
-    // Unheeded, an error in it would end this program.
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.#fail(new Error(`Cannot ${operation}: ${event.message}`));
-    };
-    this.#signal = signal;
-    signal?.addEventListener("abort", this.#aborted);
-    this.arrival = this.#answer.promise as Promise<Arrival>;
-  }
-
-  /** Posts a message and waits for the answer. */
-  ask<Answer>(message: unknown): Promise<Answer> {
-    this.#signal?.throwIfAborted();
-    this.#answer = Promise.withResolvers<unknown>();
-    this.#worker.postMessage(message);
-    return this.#answer.promise as Promise<Answer>;
-  }
-
-  /** Ends the thread. */
-  close(): void {
-    this.#signal?.removeEventListener("abort", this.#aborted);
-    this.#worker.terminate();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  #fail(reason: unknown): void {
-    this.#answer.reject(reason);
-    this.#worker.terminate();
-  }
 }

@@ -8,7 +8,7 @@ import { O_RDONLY, O_WRONLY } from "../ffi/constants.ts";
 import { Descriptor } from "../ffi/descriptor.ts";
 import { errnoOf } from "../ffi/errno.ts";
 import { check, InputError, kernelError } from "../ffi/errors.ts";
-import { open, readAll, writeText } from "../ffi/system.ts";
+import { openBeneath, readAll, writeText } from "../ffi/system.ts";
 import { Netns, type NetnsOptions } from "./netns.ts";
 import { openThere } from "./visitor.ts";
 
@@ -72,10 +72,10 @@ async function openSysctl(
   const path = sysctlPath(key);
   try {
     if (netns === undefined) {
-      return new Descriptor(check(operation, open(path, flags)));
+      return new Descriptor(check(operation, openBeneath("/proc/sys", path, flags)));
     }
     using pinned = Netns.open(netns);
-    return await openThere(operation, pinned.fd, { path, flags });
+    return await openThere(operation, pinned.fd, { sysctl: path, flags });
   } catch (error) {
     throw readOnly(operation, error);
   }
@@ -113,5 +113,5 @@ export function sysctlPath(key: string): string {
       `Cannot use sysctl key ${JSON.stringify(key)}: ${problem}`,
     );
   }
-  return `/proc/sys/${parts.join("/")}`;
+  return parts.join("/");
 }

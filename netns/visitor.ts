@@ -1,21 +1,22 @@
 /**
- * The visiting thread, seen from the others: what shall be opened where.
+ * The visiting thread, seen from the others: what it shall do where.
  *
  * @module
  */
 
 import { Descriptor } from "../ffi/descriptor.ts";
-import { kernelError } from "../ffi/errors.ts";
+import { refusedCall } from "./capability.ts";
 import source from "./visitor_worker.js" with { type: "text" };
-import type { Job, Opening, Outcome } from "./messages.ts";
+import type { Errand, Job, Outcome } from "./messages.ts";
 import { keepAlive, startWorker } from "./worker.ts";
 
-const IDLE_MILLISECONDS = 1000;
+/** What a visit gives: a descriptor's number, or settings by their path. */
+type Value = number | Record<string, string>;
 
 interface Waiting {
   operation: string;
   job: Job;
-  resolve(opened: Descriptor): void;
+  resolve(value: Value): void;
   reject(error: unknown): void;
 }
 
@@ -25,12 +26,26 @@ let lastId = 0;
 const waiting = new Map<number, Waiting>();
 
 /** Opens something in a namespace (`undefined`: a new one); the descriptor is the caller's. */
-export function openThere(
+export async function openThere(
   operation: string,
   netns: number | undefined,
-  open: Opening,
+  opening: Exclude<Errand, { sysctls: string }>,
 ): Promise<Descriptor> {
-  const job: Job = { id: ++lastId, netns, open };
+  return new Descriptor(await visit(operation, netns, opening) as number);
+}
+
+/** All settings below a directory of /proc/sys, by their path, as a namespace has them. */
+export async function readSysctlsThere(
+  operation: string,
+  netns: number,
+  directory: string,
+): Promise<Record<string, string>> {
+  return await visit(operation, netns, { sysctls: directory }) as Record<string, string>;
+}
+
+/** Sends the thread on an errand; errands are run in the order in which they were given. */
+function visit(operation: string, netns: number | undefined, errand: Errand): Promise<Value> {
+  const job: Job = { id: ++lastId, netns, errand };
   return new Promise((resolve, reject) => {
     thread ??= start();
     // Only an unanswered job keeps the process alive, never the thread itself.
@@ -41,7 +56,7 @@ export function openThere(
 }
 
 function start(): Worker {
-  const worker = startWorker("netns visitor", source, IDLE_MILLISECONDS);
+  const worker = startWorker("netns visitor", source);
   worker.onmessage = ({ data }: MessageEvent<Outcome>) => take(worker, data);
   worker.onerror = (event) => {
     event.preventDefault();
@@ -57,10 +72,8 @@ function take(worker: Worker, outcome: Outcome): void {
   if (job === undefined) return;
   waiting.delete(outcome.id);
   if (waiting.size === 0) keepAlive(worker, false);
-  if ("fd" in outcome) job.resolve(new Descriptor(outcome.fd));
-  else {job.reject(
-      kernelError(`${job.operation} (${outcome.failed})`, outcome.errno),
-    );}
+  if ("value" in outcome) job.resolve(outcome.value);
+  else job.reject(refusedCall(job.operation, outcome.failed, outcome.errno));
 }
 
 /** Jobs that crossed with the thread's farewell go to a new one. */

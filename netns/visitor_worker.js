@@ -4,20 +4,20 @@
  * The thread that visits namespaces. What it opens in one belongs there for good, whichever thread uses
  * it later; the thread itself goes home after each visit.
  *
- * It runs from its source text (worker.ts), so it imports nothing at run time.
- *
- * @import { Birth, Job, Opening, Outcome } from "./messages.ts"
+ * @import { Errand, Job, Outcome } from "./messages.ts"
  */
 
-const CLONE_NEWNET = 0x40000000;
-const O_CLOEXEC = 0o2000000;
+import { call, contents, cString, libc, list, O_CLOEXEC, open, Refused } from "./worker_calls.js";
 
-/** @type {Birth} */
-const { library, symbols, value: idleMilliseconds } = JSON.parse(
-  decodeURIComponent(self.location.hash.slice(1)),
-);
-const libc = Deno.dlopen(library, symbols).symbols;
-const home = open("/proc/thread-self/ns/net", 0);
+const CLONE_NEWNET = 0x40000000;
+const O_PATH = 0o10000000;
+const SYS_OPENAT2 = 437n;
+const RESOLVE_NO_SYMLINKS = 0x04n;
+const RESOLVE_BENEATH = 0x08n;
+
+const IDLE_MILLISECONDS = 1000;
+
+const ownNetns = open("/proc/thread-self/ns/net", 0);
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let idleTimer;
 let left = false;
@@ -27,41 +27,97 @@ self.onmessage = ({ data }) => {
   if (left) return;
   clearTimeout(idleTimer);
   serve(data);
-  if (!left) idleTimer = setTimeout(leave, idleMilliseconds);
+  if (!left) idleTimer = setTimeout(leave, IDLE_MILLISECONDS);
 };
 
 /** @param {Job} job */
-function serve({ id, netns, open }) {
+function serve({ id, netns, errand }) {
   try {
-    post({ id, fd: visit(netns, open) });
+    post({ id, value: visit(netns, errand) });
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     post({ id, failed: error.call, errno: error.errno });
   }
 }
 
-/** @type {(netns: number | undefined, opening: Opening) => number} */
-function visit(netns, opening) {
+/** @type {(netns: number | undefined, errand: Errand) => number | Record<string, string>} */
+function visit(netns, errand) {
   if (netns === undefined) call("unshare", libc.unshare(CLONE_NEWNET));
   else call("setns", libc.setns(netns, CLONE_NEWNET));
   try {
-    return "path" in opening
-      ? open(opening.path, opening.flags)
-      : call("socket", libc.socket(opening.domain, opening.type, opening.protocol));
+    return run(errand);
   } finally {
     // A thread that can't get home must not serve again: it would answer for the wrong namespace.
-    if (libc.setns(home, CLONE_NEWNET) < 0) leave();
+    if (libc.setns(ownNetns, CLONE_NEWNET) < 0) leave();
   }
 }
 
-/** @type {(path: string, flags: number) => number} */
-function open(path, flags) {
-  return call("open", libc.open(new TextEncoder().encode(`${path}\0`), flags | O_CLOEXEC, 0));
+/** @param {Errand} errand */
+function run(errand) {
+  if ("socket" in errand) return call("socket", libc.socket(...errand.socket));
+  if ("sysctl" in errand) return openSysctl(errand.sysctl, errand.flags);
+  if ("sysctls" in errand) return readSysctls(errand.sysctls);
+  return open(errand.path, errand.flags);
+}
+
+/**
+ * Opens a file beneath /proc/sys, through no symbolic link: struct open_how (openat2(2)) is u64 flags,
+ * mode, resolve.
+ *
+ * @type {(path: string, flags: number) => number}
+ */
+function openSysctl(path, flags) {
+  const directory = open("/proc/sys", O_PATH);
+  try {
+    const how = new BigUint64Array([
+      BigInt(flags | O_CLOEXEC),
+      0n,
+      RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+    ]);
+    const bytes = new Uint8Array(how.buffer);
+    return call(
+      "open",
+      libc.openat2(SYS_OPENAT2, directory, cString(path), bytes, BigInt(bytes.length)),
+    );
+  } finally {
+    libc.close(directory);
+  }
+}
+
+/**
+ * All settings in a directory of /proc/sys and below that can be read, by their path; links are not
+ * followed.
+ *
+ * @param {string} directory
+ * @returns {Record<string, string>}
+ */
+function readSysctls(directory) {
+  /** @type {Record<string, string>} */
+  const found = {};
+  /** @param {string} path */
+  const walk = (path) => {
+    for (const { name, isDirectory } of list(`/proc/sys/${path}`)) {
+      const inner = path === "" ? name : `${path}/${name}`;
+      if (isDirectory) walk(inner);
+      else read(inner);
+    }
+  };
+  /** @param {string} path */
+  const read = (path) => {
+    try {
+      found[path] = contents(openSysctl(path, 0));
+    } catch (error) {
+      // Settings that can only be written, or are somebody else's, are left out.
+      if (!(error instanceof Refused)) throw error;
+    }
+  };
+  walk(directory);
+  return found;
 }
 
 function leave() {
   left = true;
-  libc.close(home);
+  libc.close(ownNetns);
   post({ leaving: true });
   self.close();
 }
@@ -69,22 +125,4 @@ function leave() {
 /** @param {Outcome} outcome */
 function post(outcome) {
   self.postMessage(outcome);
-}
-
-/** @type {(name: string, result: number) => number} */
-function call(name, result) {
-  if (result >= 0) return result;
-  const errno = new Int32Array(new ArrayBuffer(4));
-  libc.memcpy(errno, libc.__errno_location(), 4n);
-  throw new Refused(name, errno[0] ?? 0);
-}
-
-/** A system call refused; the thread stays usable. */
-class Refused extends Error {
-  /** @param {string} call @param {number} errno */
-  constructor(call, errno) {
-    super(call);
-    this.call = call;
-    this.errno = errno;
-  }
 }

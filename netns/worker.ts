@@ -1,26 +1,33 @@
 /**
- * Threads from a source text, whatever the library itself was loaded from.
+ * Threads from source texts, whatever the library itself was loaded from.
  *
  * @module
  */
 
 import { libcSource } from "../ffi/libc.ts";
-import type { Birth } from "./messages.ts";
+import type { Birth, Home } from "./messages.ts";
+import calls from "./worker_calls.js" with { type: "text" };
 
 /**
- * Starts a worker from JavaScript source without imports.
+ * Starts a worker from JavaScript source that imports nothing but `worker_calls.js`.
  *
  * A `data:` URL wants no permission to read, and no helper thread to be loaded: a blob's would be born
  * before the worker's first statement, so outside the namespace that it is about to enter. TypeScript in
  * it would be type-checked, and shown, by each `deno test` of a user.
  */
-export function startWorker(name: string, source: string, value: number): Worker {
+export function startWorker(name: string, source: string, home?: Home): Worker {
   const { path: library, symbols } = libcSource();
-  const birth = JSON.stringify({ library, symbols, value } satisfies Birth);
-  // Marked for the checker, it would be checked there too, where its types can't be found.
-  const unmarked = source.replace("// @ts-check", "");
-  const url = `data:text/javascript,${encodeURIComponent(unmarked)}#${encodeURIComponent(birth)}`;
+  const birth = JSON.stringify({ library, symbols, home } satisfies Birth);
+  const text = encodeURIComponent(`${inOneModule(calls)}\n${inOneModule(source)}`);
+  const url = `data:text/javascript,${text}#${encodeURIComponent(birth)}`;
   return new Worker(url, { type: "module", name });
+}
+
+/** The text without imports and exports, and not marked for the checker, which can't find its types. */
+function inOneModule(source: string): string {
+  return source.replace("// @ts-check", "")
+    .replace(/^import [^;]* from "\.\/worker_calls\.js";$/m, "")
+    .replace(/^export /gm, "");
 }
 
 // Web Workers have no public way to let the process end beside them; Deno's own node:worker_threads uses

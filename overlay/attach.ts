@@ -7,13 +7,8 @@
 import { ExistsError, NetlinkError, NotFoundError } from "../ffi/errors.ts";
 import { errnoOf } from "../ffi/errno.ts";
 import { identify } from "../ffi/system.ts";
-import {
-  connect,
-  describeTarget,
-  Netns,
-  type NetnsOptions,
-  type NetnsTarget,
-} from "../netns/netns.ts";
+import { connect, Netns, type NetnsOptions } from "../netns/netns.ts";
+import { describeTarget, type NetnsTarget } from "../netns/target.ts";
 import { type Address, address } from "../rtnl/address.ts";
 import { type Link, link, SKIP_STATS } from "../rtnl/link.ts";
 import type { Request } from "../rtnl/request.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
+import { type NetnsTarget } from "../netns/target.ts";
 import { InputError } from "../ffi/errors.ts";
-import type { NetnsTarget } from "../netns/netns.ts";
 import type { Family } from "./forwarding.ts";
 import {
   checkLinkName,

@@ -6,13 +6,8 @@
 
 import { ExistsError, NotFoundError } from "../ffi/errors.ts";
 import { errnoOf } from "../ffi/errno.ts";
-import {
-  connect,
-  describeTarget,
-  Netns,
-  type NetnsOptions,
-  type NetnsTarget,
-} from "../netns/netns.ts";
+import { connect, Netns, type NetnsOptions } from "../netns/netns.ts";
+import { describeTarget, type NetnsTarget } from "../netns/target.ts";
 import { type Link, link, type LinkSpec, SKIP_STATS } from "../rtnl/link.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
 import { checkLinkName } from "./input.ts";

@@ -4,9 +4,11 @@
  * @module
  */
 
+import type { Descriptor } from "../ffi/descriptor.ts";
 import { errnoOf } from "../ffi/errno.ts";
 import { check, InputError, kernelError, NetlinkError } from "../ffi/errors.ts";
 import { NetlinkSocket } from "../ffi/netlink_socket.ts";
+import { unlessAborted } from "./abort.ts";
 import { Buffer, input } from "./codec/buffer.ts";
 import { untypedCodec } from "./codec/compile.ts";
 import type { Input } from "./codec/shape.ts";
@@ -44,12 +46,14 @@ export interface Transport extends Disposable {
   waitSync(milliseconds: number): boolean;
   /** Another one in the same namespace, for a monitor. */
   another(): Promise<EventTransport>;
+  /** A socket of another family in the same namespace (socket(2)). */
+  openSocket(domain: number, type: number, protocol: number): Promise<Descriptor>;
   /** Closes it. */
   close(): void;
 }
 
 /** The carrier of a monitor's events: it hears of what others do. */
-export interface EventTransport extends Omit<Transport, "another"> {
+export interface EventTransport extends Omit<Transport, "another" | "openSocket"> {
   /** Joins multicast groups (RTNLGRP_*); with `all`, also those of the namespaces that have a number here. */
   listen(groups: readonly number[], options: { all: boolean; receiveBuffer: number }): void;
   /** The number of the namespace that the last datagram came from; `undefined` for the socket's own. */
@@ -208,6 +212,11 @@ export class Connection implements Disposable {
   listener(): Promise<EventTransport> {
     this.#checkOpen();
     return this.#socket.another();
+  }
+
+  /** A socket of any family in the connection's namespace (socket(2)); the caller owns it. */
+  openSocket(domain: number, type: number, protocol: number): Promise<Descriptor> {
+    return this.#socket.openSocket(domain, type, protocol);
   }
 
   /** Closes the socket, after what is under way; again is no error. */
@@ -416,19 +425,6 @@ function outcomeOf(
     return kernelError(request.operation, errnoOf("ENOMSG"));
   }
   return request.read(messages);
-}
-
-/** What the work comes to, or the signal's reason, if that is there before. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await work;
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener("abort", abort);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }
 
 function unwrap<Answer>([outcome]: unknown[]): Answer {

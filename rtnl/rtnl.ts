@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Descriptor } from "../ffi/descriptor.ts";
 import { address, type AddressRequests } from "./address.ts";
 import { addressLabel, type AddressLabelRequests } from "./address_label.ts";
 import { bridgeVlan, type BridgeVlanRequests } from "./bridge_vlan.ts";
@@ -174,6 +175,14 @@ export class Rtnl implements Disposable {
     options?: MonitorOptions,
   ): Monitor<Objects> {
     return new Monitor(this.#connection, objects, options);
+  }
+
+  /**
+   * Opens a socket of any family in the connection's namespace (socket(2)): a packet socket is
+   * `openSocket(17, 3, 0x300)`. Its descriptor is the caller's, who closes it.
+   */
+  openSocket(domain: number, type: number, protocol: number): Promise<Descriptor> {
+    return this.#connection.openSocket(domain, type, protocol);
   }
 
   /** Closes the connection; again is no error. */

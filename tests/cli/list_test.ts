@@ -115,7 +115,7 @@ rule show from 10.1.2.3
 neighbour show
 n
 neighbour show dev vb
-neighbour show nud noarp
+-4 neighbour show nud noarp
 neighbour show to 10.1.0.0/24
 neighbour show proxy
 -6 neighbour show

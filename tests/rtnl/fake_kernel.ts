@@ -114,6 +114,10 @@ export class FakeKernel implements Transport {
     return this.#queue.length > 0;
   }
 
+  openSocket(): Promise<never> {
+    throw new Error("This kernel has no other sockets");
+  }
+
   another(): Promise<EventTransport> {
     return Promise.resolve(this.events);
   }

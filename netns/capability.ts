@@ -1,0 +1,62 @@
+/**
+ * Which Linux capability a refused system call wanted, and where to get it (capabilities(7),
+ * user_namespaces(7)).
+ *
+ * @module
+ */
+
+import { O_RDONLY } from "../ffi/constants.ts";
+import { errnoOf } from "../ffi/errno.ts";
+import { type ErrorDetails, kernelError } from "../ffi/errors.ts";
+import { close, open, readAll } from "../ffi/system.ts";
+
+/** The capabilities that something here asks for, with their bit. */
+const CAPABILITIES = {
+  CAP_DAC_OVERRIDE: 1,
+  CAP_NET_ADMIN: 12,
+  CAP_NET_RAW: 13,
+  CAP_SYS_PTRACE: 19,
+  CAP_SYS_ADMIN: 21,
+} as const;
+
+/** One of them. */
+export type Capability = keyof typeof CAPABILITIES;
+
+/** What each system call wants of those who may not make it. */
+const WANTED: Readonly<Record<string, Capability>> = {
+  setns: "CAP_SYS_ADMIN",
+  unshare: "CAP_SYS_ADMIN",
+  mount: "CAP_SYS_ADMIN",
+  socket: "CAP_NET_RAW",
+};
+
+/** The error of a refused call; for want of a privilege it names the capability. */
+export function refusedCall(operation: string, call: string, errno: number): Error {
+  const wanted = WANTED[call.replace(/ .*/, "")];
+  const details = wanted === undefined ? {} : deniedDetails(errno, wanted);
+  return kernelError(`${operation} (${call})`, errno, details);
+}
+
+/** What to tell with EPERM or EACCES; with other refusals nothing. */
+export function deniedDetails(errno: number, capability: Capability): ErrorDetails {
+  const denied = errno === errnoOf("EPERM") || errno === errnoOf("EACCES");
+  return denied ? { remedy: remedyFor(capability) } : {};
+}
+
+/** What to do for a capability; root of a user namespace is told that it isn't the host's. */
+export function remedyFor(capability: Capability): string {
+  return hasCapability(capability)
+    ? `it needs ${capability} of the host, and this process has it in a user namespace only; run it outside, under sudo`
+    : `it needs ${capability}: run it under sudo, or in a private user namespace (unshare -Urnm)`;
+}
+
+/** Whether the calling thread has a capability in its user namespace. */
+export function hasCapability(capability: Capability): boolean {
+  const file = open("/proc/thread-self/status", O_RDONLY);
+  if (file < 0) return false;
+  const status = readAll(file);
+  close(file);
+  const [, effective] = /^CapEff:\s*([\da-f]+)$/m.exec(String(status)) ?? [];
+  return effective !== undefined &&
+    (BigInt(`0x${effective}`) >> BigInt(CAPABILITIES[capability]) & 1n) === 1n;
+}
