@@ -29,10 +29,9 @@ export function libc(): Library["symbols"] {
   return (loaded ??= load()).symbols;
 }
 
-/** What another thread needs to bind the same functions: structured data, fit for `postMessage`. */
-export function libcSource(): { path: string; symbols: typeof SYMBOLS } {
-  loaded ??= load();
-  return { path: loaded.path, symbols: SYMBOLS };
+/** Where libc was found, for those who bind functions of their own. */
+export function libcPath(): string {
+  return (loaded ??= load()).path;
 }
 
 function load(): { path: string; symbols: Library["symbols"] } {

@@ -15,7 +15,7 @@ const ssize_t = "isize";
 /** A NUL-terminated path or a buffer; `null` is NULL. */
 const pointer = "buffer";
 
-/** Every bound function: what the kernel offers through libc, and nothing above it. */
+/** What an isolate binds: what the kernel offers through libc, and nothing above it. */
 export const SYMBOLS = {
   // <errno.h>
   /** int *__errno_location(void) */
@@ -94,8 +94,6 @@ export const SYMBOLS = {
 
   /** int pipe2(int fds[2], int flags), <fcntl.h> */
   pipe2: { parameters: [pointer, int], result: int },
-  /** int execvpe(const char *file, char *const argv[], char *const envp[]): returns only when refused */
-  execvpe: { parameters: [pointer, pointer, pointer], result: int },
 
   // <sys/syscall.h>: long syscall(long number, ...), for what libc has no function of its own
   /** int openat2(int dirfd, const char *path, struct open_how *how, size_t size), linux/openat2.h */
@@ -116,35 +114,6 @@ export const SYMBOLS = {
   // <sys/wait.h>
   /** int waitid(idtype_t type, id_t id, siginfo_t *info, int options) */
   waitid: { parameters: [int, unsigned, pointer, int], result: int },
-
-  // <signal.h>
-  /** sighandler_t signal(int signal, sighandler_t handler) */
-  signal: { parameters: [int, "pointer"], result: "pointer" },
-
-  // <spawn.h>: both structures are opaque, and initialised by libc
-  /** int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]): 0, or an errno */
-  posix_spawnp: {
-    parameters: [pointer, pointer, pointer, pointer, pointer, pointer],
-    result: int,
-  },
-  /** int posix_spawn_file_actions_init(posix_spawn_file_actions_t *actions) */
-  posix_spawn_file_actions_init: { parameters: [pointer], result: int },
-  /** int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int from, int to) */
-  posix_spawn_file_actions_adddup2: { parameters: [pointer, int, int], result: int },
-  /** int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path) */
-  posix_spawn_file_actions_addchdir_np: { parameters: [pointer, pointer], result: int },
-  /** int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *actions) */
-  posix_spawn_file_actions_destroy: { parameters: [pointer], result: int },
-  /** int posix_spawnattr_init(posix_spawnattr_t *attributes) */
-  posix_spawnattr_init: { parameters: [pointer], result: int },
-  /** int posix_spawnattr_setflags(posix_spawnattr_t *attributes, short flags) */
-  posix_spawnattr_setflags: { parameters: [pointer, "i16"], result: int },
-  /** int posix_spawnattr_setsigdefault(posix_spawnattr_t *attributes, const sigset_t *signals) */
-  posix_spawnattr_setsigdefault: { parameters: [pointer, pointer], result: int },
-  /** int posix_spawnattr_destroy(posix_spawnattr_t *attributes) */
-  posix_spawnattr_destroy: { parameters: [pointer], result: int },
-  /** int posix_spawnattr_setsigmask(posix_spawnattr_t *attributes, const sigset_t *signals) */
-  posix_spawnattr_setsigmask: { parameters: [pointer, pointer], result: int },
 
   // <dirent.h>
   /** ssize_t getdents64(int fd, void *entries, size_t size) */
@@ -177,10 +146,72 @@ export const SYMBOLS = {
   },
   /** int umount2(const char *target, int flags) */
   umount2: { parameters: [pointer, int], result: int },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+const {
+  __errno_location,
+  memcpy,
+  socket,
+  open,
+  openat2,
+  read,
+  close,
+  getdents64,
+  readlink,
+  mount,
+} = SYMBOLS;
+
+/** What the thread that visits namespaces binds: binding a function takes a tenth of a millisecond. */
+export const VISITOR_SYMBOLS = {
+  ...{ __errno_location, memcpy, socket, open, openat2, read, close, getdents64, readlink },
 
   // <sched.h>
   /** int setns(int fd, int nstype) */
   setns: { parameters: [int, int], result: int },
   /** int unshare(int flags) */
   unshare: { parameters: [int], result: int },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** What a thread that lives in a namespace binds. */
+export const RESIDENT_SYMBOLS = {
+  ...VISITOR_SYMBOLS,
+  mount,
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** What that thread binds when it starts its first program. */
+export const PROGRAM_SYMBOLS = {
+  address: SYMBOLS.address,
+
+  // <unistd.h>
+  /** int execvpe(const char *file, char *const argv[], char *const envp[]): returns only when refused */
+  execvpe: { parameters: [pointer, pointer, pointer], result: int },
+
+  // <signal.h>
+  /** sighandler_t signal(int signal, sighandler_t handler) */
+  signal: { parameters: [int, "pointer"], result: "pointer" },
+
+  // <spawn.h>: both structures are opaque, and initialised by libc
+  /** int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]): 0, or an errno */
+  posix_spawnp: {
+    parameters: [pointer, pointer, pointer, pointer, pointer, pointer],
+    result: int,
+  },
+  /** int posix_spawn_file_actions_init(posix_spawn_file_actions_t *actions) */
+  posix_spawn_file_actions_init: { parameters: [pointer], result: int },
+  /** int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int from, int to) */
+  posix_spawn_file_actions_adddup2: { parameters: [pointer, int, int], result: int },
+  /** int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path) */
+  posix_spawn_file_actions_addchdir_np: { parameters: [pointer, pointer], result: int },
+  /** int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *actions) */
+  posix_spawn_file_actions_destroy: { parameters: [pointer], result: int },
+  /** int posix_spawnattr_init(posix_spawnattr_t *attributes) */
+  posix_spawnattr_init: { parameters: [pointer], result: int },
+  /** int posix_spawnattr_setflags(posix_spawnattr_t *attributes, short flags) */
+  posix_spawnattr_setflags: { parameters: [pointer, "i16"], result: int },
+  /** int posix_spawnattr_setsigdefault(posix_spawnattr_t *attributes, const sigset_t *signals) */
+  posix_spawnattr_setsigdefault: { parameters: [pointer, pointer], result: int },
+  /** int posix_spawnattr_destroy(posix_spawnattr_t *attributes) */
+  posix_spawnattr_destroy: { parameters: [pointer], result: int },
+  /** int posix_spawnattr_setsigmask(posix_spawnattr_t *attributes, const sigset_t *signals) */
+  posix_spawnattr_setsigmask: { parameters: [pointer, pointer], result: int },
 } as const satisfies Deno.ForeignLibraryInterface;

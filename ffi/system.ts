@@ -23,7 +23,7 @@ import {
   WNOHANG,
 } from "./constants.ts";
 import { InputError } from "./errors.ts";
-import { answer, libc, libcSource } from "./libc.ts";
+import { answer, libc, libcPath } from "./libc.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -244,7 +244,7 @@ export function reap(pidfd: number): ExitStatus | undefined | number {
 /** The environment of this process as it is now, each entry as NAME=VALUE (environ(7)). */
 export function environment(): string[] {
   // Read anew, because setenv(3) moves it.
-  const library = Deno.dlopen(libcSource().path, { environ: { type: "usize" } });
+  const library = Deno.dlopen(libcPath(), { environ: { type: "usize" } });
   let at = library.symbols.environ;
   library.close();
   const entries: string[] = [];

@@ -45,18 +45,30 @@ export function deniedDetails(errno: number, capability: Capability): ErrorDetai
 
 /** What to do for a capability; root of a user namespace is told that it isn't the host's. */
 export function remedyFor(capability: Capability): string {
-  return hasCapability(capability)
-    ? `it needs ${capability} of the host, and this process has it in a user namespace only; run it outside, under sudo`
-    : `it needs ${capability}: run it under sudo, or in a private user namespace (unshare -Urnm)`;
+  if (!hasCapability(capability)) {
+    return `it needs ${capability}: run it under sudo, or in a private user namespace (unshare -Urnm)`;
+  }
+  return isHostsUserNamespace()
+    ? `it needs more than ${capability}, which this process has: a security module or a container forbids it; run it outside`
+    : `it needs ${capability} of the host, and this process has it in a user namespace only; run it outside, under sudo`;
 }
 
 /** Whether the calling thread has a capability in its user namespace. */
 export function hasCapability(capability: Capability): boolean {
-  const file = open("/proc/thread-self/status", O_RDONLY);
-  if (file < 0) return false;
-  const status = readAll(file);
-  close(file);
-  const [, effective] = /^CapEff:\s*([\da-f]+)$/m.exec(String(status)) ?? [];
+  const [, effective] = /^CapEff:\s*([\da-f]+)$/m.exec(readProc("status")) ?? [];
   return effective !== undefined &&
     (BigInt(`0x${effective}`) >> BigInt(CAPABILITIES[capability]) & 1n) === 1n;
+}
+
+/** The host's maps every user to itself; others can't. */
+function isHostsUserNamespace(): boolean {
+  return /^\s*0\s+0\s+4294967295\s*$/.test(readProc("uid_map"));
+}
+
+function readProc(name: string): string {
+  const file = open(`/proc/thread-self/${name}`, O_RDONLY);
+  if (file < 0) return "";
+  const text = readAll(file);
+  close(file);
+  return String(text);
 }

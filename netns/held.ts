@@ -6,7 +6,6 @@
 
 import { O_DIRECTORY, O_RDONLY } from "../ffi/constants.ts";
 import { close, open, readAll, readDirectory, readLink } from "../ffi/system.ts";
-import { listNamed } from "./named.ts";
 
 /** A namespace, and who holds it. */
 export interface HeldNetns {
@@ -57,12 +56,12 @@ export function findHeld(): Found[] {
     seenMounts.add(mountNamespace);
     for (const [id, path] of mountsOf(process)) {
       const netns = of(id);
+      const isOwn = mountNamespace === ownMounts;
+      const [, name] = /^\/run\/netns\/([^/]+)$/.exec(path) ?? [];
+      if (isOwn && name !== undefined) netns.names.push(name);
       if (!netns.mounts.includes(path)) netns.mounts.push(path);
-      netns.files.push(mountNamespace === ownMounts ? path : `${process}/root${path}`);
+      netns.files.push(isOwn ? path : `${process}/root${path}`);
     }
-  }
-  for (const { id, name } of listNamed()) {
-    if (id !== undefined) of(id).names.push(name);
   }
   return [...found.values()].sort((a, b) => a.id < b.id ? -1 : 1);
 }

@@ -4,15 +4,15 @@
  * @module
  */
 
-import type { SYMBOLS } from "../ffi/symbols.ts";
+import type { PROGRAM_SYMBOLS, RESIDENT_SYMBOLS, VISITOR_SYMBOLS } from "../ffi/symbols.ts";
 
 /** What a thread has from its first statement on: JSON behind the "#" of its source's URL. */
 export interface Birth {
   /** What to bind libc with. */
   library: string;
-  symbols: typeof SYMBOLS;
+  symbols: typeof VISITOR_SYMBOLS | typeof RESIDENT_SYMBOLS;
   /** Where a resident lives. */
-  home: Home | undefined;
+  home?: Home;
 }
 
 /** To the visitor: where to go, and what to do there. */
@@ -47,6 +47,8 @@ export interface Home {
   netns: number;
   /** Its name, whose files in /etc/netns/NAME are to be seen in /etc. */
   name: string | undefined;
+  /** What to bind for programs. */
+  programSymbols: typeof PROGRAM_SYMBOLS;
 }
 
 /** A system call that was refused. */

@@ -30,6 +30,8 @@ import {
   umount,
   unlink,
 } from "../ffi/system.ts";
+import { deniedDetails, refusedCall } from "./capability.ts";
+import { findHeld } from "./held.ts";
 
 const DIRECTORY = "/run/netns";
 const EEXIST = errnoOf("EEXIST");
@@ -65,20 +67,34 @@ export function namedPath(name: string): string {
   return `${DIRECTORY}/${name}`;
 }
 
-/** Gives a namespace a name; nothing of it is left when that fails. */
+/**
+ * Gives a namespace a name; nothing of it is left when that fails. A name whose making was interrupted,
+ * so that its file is there and nothing mounted on it, is taken over.
+ */
 export async function createNamed(name: string, netns: number): Promise<void> {
   const path = namedPath(name);
   const operation = `create network namespace ${name}`;
   using _lock = await prepareDirectory(operation);
-  check(
-    operation,
-    close(check(operation, open(path, O_RDONLY | O_CREAT | O_EXCL))),
-  );
+  const created = open(path, O_RDONLY | O_CREAT | O_EXCL);
+  if (created >= 0) close(created);
+  else if (created !== -EEXIST || !await isLeftBehind(path)) check(operation, created);
   const mounted = mount(`/proc/self/fd/${netns}`, path, "none", MS_BIND);
   if (mounted < 0) {
     unlink(path);
-    throw kernelError(operation, -mounted);
+    throw refusedCall(operation, `mount ${path}`, -mounted);
   }
+}
+
+/** How long `ip netns add` may take from making the file to mounting the namespace on it. */
+const MAKING_MILLISECONDS = 1000;
+
+/** Whether a name's file stays without a namespace, here and in every other mount namespace. */
+async function isLeftBehind(path: string): Promise<boolean> {
+  for (const end = performance.now() + MAKING_MILLISECONDS; performance.now() < end;) {
+    if (mountedOn(path) !== undefined) return false;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return !findHeld().some(({ mounts }) => mounts.includes(path));
 }
 
 /** Makes /run/netns a mount that other mount namespaces share, so that names come and go there too. */
@@ -90,11 +106,12 @@ async function prepareDirectory(operation: string): Promise<Disposable> {
     // `ip netns add` takes the same lock.
     check(operation, await lock(directory.fd, LOCK_EX));
     const share = () => mount("", DIRECTORY, "none", MS_SHARED | MS_REC);
-    const shared = share();
+    let shared = share();
     if (shared === -EINVAL) {
-      check(operation, mount(DIRECTORY, DIRECTORY, "none", MS_BIND | MS_REC));
-      check(operation, share());
-    } else check(operation, shared);
+      shared = mount(DIRECTORY, DIRECTORY, "none", MS_BIND | MS_REC);
+      if (shared >= 0) shared = share();
+    }
+    if (shared < 0) throw refusedCall(operation, `mount ${DIRECTORY}`, -shared);
     return directory;
   } catch (error) {
     directory.close();
@@ -111,23 +128,19 @@ export function listNamed(): NamedNetns[] {
   if (typeof names === "number") {
     throw kernelError("list network namespaces", -names);
   }
-  const directoryDevice = deviceOf(DIRECTORY);
-  return names.sort().map((name) => {
-    const identity = identify(`${DIRECTORY}/${name}`);
-    const mounted = typeof identity !== "number" &&
-      identity.device !== directoryDevice;
-    return { name, id: mounted ? identity.inode : undefined };
-  });
+  return names.sort().map((name) => ({ name, id: mountedOn(`${DIRECTORY}/${name}`) }));
 }
 
 /** Takes a name away; false when there is none. */
 export function removeNamed(name: string): boolean {
   const path = namedPath(name);
   const operation = `delete network namespace ${name}`;
-  const unmounted = umount(path, MNT_DETACH);
-  // EINVAL: nothing is mounted there, so its creation was interrupted.
-  if (unmounted < 0 && unmounted !== -EINVAL && unmounted !== -ENOENT) {
-    check(operation, unmounted);
+  // As often as something was mounted there: no more than once, but for accidents.
+  for (let mounts = 0; mounts < 100; mounts++) {
+    const unmounted = umount(path, MNT_DETACH);
+    // EINVAL: nothing is mounted there.
+    if (unmounted === -EINVAL || unmounted === -ENOENT) break;
+    check(operation, unmounted, deniedDetails(-unmounted, "CAP_SYS_ADMIN"));
   }
   const unlinked = unlink(path);
   if (unlinked === -ENOENT) return false;
@@ -135,7 +148,10 @@ export function removeNamed(name: string): boolean {
   return true;
 }
 
-function deviceOf(path: string): string | undefined {
+/** The number of the namespace that is mounted on a name's file, if one is. */
+function mountedOn(path: string): bigint | undefined {
   const identity = identify(path);
-  return typeof identity === "number" ? undefined : identity.device;
+  const directory = identify(DIRECTORY);
+  if (typeof identity === "number" || typeof directory === "number") return undefined;
+  return identity.device === directory.device ? undefined : identity.inode;
 }

@@ -10,7 +10,17 @@
  * @import { Arrival, Call, Home, Order, PostedError, Program, Reply, Started, Told } from "./messages.ts"
  */
 
-import { call, cString, home, libc, list, readFile, readLink, Refused } from "./worker_calls.js";
+import {
+  bind,
+  call,
+  cString,
+  home,
+  libc,
+  list,
+  readFile,
+  readLink,
+  Refused,
+} from "./worker_calls.js";
 
 const CLONE_NEWNET = 0x40000000;
 const CLONE_NEWNS = 0x20000;
@@ -126,6 +136,14 @@ function stat(thread) {
   return { tid, name: name ?? "", start: Number(rest.split(" ")[19] ?? -1) };
 }
 
+/** @type {ReturnType<typeof bind<Home["programSymbols"]>> | undefined} */
+let bound;
+
+/** The functions for programs, bound for the first of them. */
+function programs() {
+  return bound ??= bind(/** @type {Home} */ (home).programSymbols);
+}
+
 /**
  * Starts a program, which is then a child of the process.
  *
@@ -135,24 +153,24 @@ function stat(thread) {
 function start({ file, args, env, cwd, descriptors, newSession }) {
   const actions = new Uint8Array(OPAQUE_SIZE);
   const attributes = new Uint8Array(OPAQUE_SIZE);
-  libc.posix_spawn_file_actions_init(actions);
-  libc.posix_spawnattr_init(attributes);
+  programs().posix_spawn_file_actions_init(actions);
+  programs().posix_spawnattr_init(attributes);
   try {
     for (const [to, from] of descriptors.entries()) {
-      libc.posix_spawn_file_actions_adddup2(actions, from, to);
+      programs().posix_spawn_file_actions_adddup2(actions, from, to);
     }
-    if (cwd !== undefined) libc.posix_spawn_file_actions_addchdir_np(actions, cString(cwd));
+    if (cwd !== undefined) programs().posix_spawn_file_actions_addchdir_np(actions, cString(cwd));
     // Deno ignores SIGPIPE, and what is ignored would stay so.
     const flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
       (newSession ? POSIX_SPAWN_SETSID : 0);
-    libc.posix_spawnattr_setflags(attributes, flags);
+    programs().posix_spawnattr_setflags(attributes, flags);
     const signals = new Uint8Array(SIGNALS_SIZE);
-    libc.posix_spawnattr_setsigmask(attributes, signals);
+    programs().posix_spawnattr_setsigmask(attributes, signals);
     signals[(SIGPIPE - 1) >> 3] = 1 << ((SIGPIPE - 1) & 7);
-    libc.posix_spawnattr_setsigdefault(attributes, signals);
+    programs().posix_spawnattr_setsigdefault(attributes, signals);
     const pid = new Int32Array(1);
     const [argv, environ] = [pointers([file, ...args]), pointers(env)];
-    const errno = libc.posix_spawnp(
+    const errno = programs().posix_spawnp(
       new Uint8Array(pid.buffer),
       cString(file),
       actions,
@@ -162,8 +180,8 @@ function start({ file, args, env, cwd, descriptors, newSession }) {
     );
     return errno === 0 ? { pid: pid[0] ?? 0 } : { failed: "posix_spawnp", errno };
   } finally {
-    libc.posix_spawn_file_actions_destroy(actions);
-    libc.posix_spawnattr_destroy(attributes);
+    programs().posix_spawn_file_actions_destroy(actions);
+    programs().posix_spawnattr_destroy(attributes);
   }
 }
 
@@ -175,11 +193,11 @@ function start({ file, args, env, cwd, descriptors, newSession }) {
  */
 function become({ file, args, env }) {
   const [argv, environ] = [pointers([file, ...args]), pointers(env)];
-  const pipes = libc.signal(SIGPIPE, null);
+  const pipes = programs().signal(SIGPIPE, null);
   try {
-    call("execvpe", libc.execvpe(cString(file), argv.table, environ.table));
+    call("execvpe", programs().execvpe(cString(file), argv.table, environ.table));
   } catch (error) {
-    libc.signal(SIGPIPE, pipes);
+    programs().signal(SIGPIPE, pipes);
     return refusal(error);
   }
   return { pid: 0 };
@@ -193,14 +211,21 @@ function become({ file, args, env }) {
 function pointers(words) {
   const strings = words.map(cString);
   const table = new BigUint64Array(strings.length + 1);
-  for (const [index, string] of strings.entries()) table[index] = libc.address(string, string, 0n);
+  for (const [index, string] of strings.entries()) {
+    table[index] = programs().address(string, string, 0n);
+  }
   return { table: new Uint8Array(table.buffer), strings };
 }
+
+/** @type {Map<string, Record<string, unknown>>} */
+const modules = new Map();
 
 /** @type {(call: Call) => Promise<Reply>} */
 async function run(call) {
   try {
-    const module = await import(call.module);
+    // Kept, because even a module that is loaded takes half a millisecond to be imported.
+    const module = modules.get(call.module) ?? await import(call.module);
+    modules.set(call.module, module);
     const found = module[call.export];
     if (typeof found !== "function") {
       throw new TypeError(`The module exports no function ${call.export}`);

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { PROGRAM_SYMBOLS, RESIDENT_SYMBOLS } from "../ffi/symbols.ts";
 import { unlessAborted } from "../rtnl/abort.ts";
 import { refusedCall } from "./capability.ts";
 import type { Arrival, Order, Refusal, Told } from "./messages.ts";
@@ -121,7 +122,10 @@ export class Resident {
   constructor(operation: string, { id, fd, name }: Place) {
     this.id = id;
     this.name = name;
-    this.#worker = startWorker(`netns ${id}`, source, { netns: fd, name });
+    this.#worker = startWorker(`netns ${id}`, source, {
+      symbols: RESIDENT_SYMBOLS,
+      home: { netns: fd, name, programSymbols: PROGRAM_SYMBOLS },
+    });
     this.#worker.onmessage = ({ data }: MessageEvent<Told>) => this.#hear(data);
     // Unheeded, an error in it would end this program.
     this.#worker.onerror = (event) => {

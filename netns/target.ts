@@ -150,7 +150,7 @@ function openFile(target: Said, path: string, missing: string): Descriptor {
   const errno = -opened;
   return new Descriptor(check(operation, opened, {
     ...errno === errnoOf("ENOENT") ? { remedy: missing } : {},
-    ...deniedDetails(errno, "pid" in target ? "CAP_SYS_PTRACE" : "CAP_DAC_OVERRIDE"),
+    ...deniedDetails(errno, /^\/proc\/\d/.test(path) ? "CAP_SYS_PTRACE" : "CAP_DAC_OVERRIDE"),
   }));
 }
 

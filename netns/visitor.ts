@@ -5,6 +5,7 @@
  */
 
 import { Descriptor } from "../ffi/descriptor.ts";
+import { VISITOR_SYMBOLS } from "../ffi/symbols.ts";
 import { refusedCall } from "./capability.ts";
 import source from "./visitor_worker.js" with { type: "text" };
 import type { Errand, Job, Outcome } from "./messages.ts";
@@ -56,7 +57,7 @@ function visit(operation: string, netns: number | undefined, errand: Errand): Pr
 }
 
 function start(): Worker {
-  const worker = startWorker("netns visitor", source);
+  const worker = startWorker("netns visitor", source, { symbols: VISITOR_SYMBOLS });
   worker.onmessage = ({ data }: MessageEvent<Outcome>) => take(worker, data);
   worker.onerror = (event) => {
     event.preventDefault();

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { libcSource } from "../ffi/libc.ts";
-import type { Birth, Home } from "./messages.ts";
+import { libcPath } from "../ffi/libc.ts";
+import type { Birth } from "./messages.ts";
 import calls from "./worker_calls.js" with { type: "text" };
 
 /**
@@ -15,11 +15,10 @@ import calls from "./worker_calls.js" with { type: "text" };
  * before the worker's first statement, so outside the namespace that it is about to enter. TypeScript in
  * it would be type-checked, and shown, by each `deno test` of a user.
  */
-export function startWorker(name: string, source: string, home?: Home): Worker {
-  const { path: library, symbols } = libcSource();
-  const birth = JSON.stringify({ library, symbols, home } satisfies Birth);
+export function startWorker(name: string, source: string, birth: Omit<Birth, "library">): Worker {
+  const born = JSON.stringify({ library: libcPath(), ...birth } satisfies Birth);
   const text = encodeURIComponent(`${inOneModule(calls)}\n${inOneModule(source)}`);
-  const url = `data:text/javascript,${text}#${encodeURIComponent(birth)}`;
+  const url = `data:text/javascript,${text}#${encodeURIComponent(born)}`;
   return new Worker(url, { type: "module", name });
 }
 

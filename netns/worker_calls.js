@@ -4,6 +4,7 @@
  * System calls for the threads of this folder. Its text stands in front of theirs (worker.ts), so it
  * imports nothing at run time.
  *
+ * @import { RESIDENT_SYMBOLS } from "../ffi/symbols.ts"
  * @import { Birth } from "./messages.ts"
  */
 
@@ -16,8 +17,18 @@ const birth = JSON.parse(decodeURIComponent(self.location.hash.slice(1)));
 
 /** Where a resident lives. */
 export const home = birth.home;
-/** The bound functions of libc. */
-export const libc = Deno.dlopen(birth.library, birth.symbols).symbols;
+/**
+ * Binds functions of libc.
+ *
+ * @template {Deno.ForeignLibraryInterface} Symbols
+ * @param {Symbols} symbols
+ */
+export function bind(symbols) {
+  return Deno.dlopen(birth.library, symbols).symbols;
+}
+
+/** Those that every thread has, and the residents' own. */
+export const libc = bind(/** @type {typeof RESIDENT_SYMBOLS} */ (birth.symbols));
 
 /** A system call refused; the thread stays usable. */
 export class Refused extends Error {

@@ -70,8 +70,14 @@ houseTest("only cli.ts may import mod.ts, and every file says what it is for", a
   }
 });
 
-houseTest("the threads' sources import nothing, so that their text alone runs", async () => {
-  const workers = (await sources("netns/")).filter(({ path }) => path.endsWith(".js"));
-  assertEquals(workers.length, 2);
-  for (const { path, text } of workers) assertEquals(imports(text), [], path);
-});
+houseTest(
+  "the threads' sources import what stands in front of them, and nothing else",
+  async () => {
+    const workers = (await sources("netns/")).filter(({ path }) => path.endsWith(".js"));
+    assertEquals(workers.length, 3);
+    for (const { path, text } of workers) {
+      const wanted = path.endsWith("/worker_calls.js") ? [] : ["./worker_calls.js"];
+      assertEquals(imports(text), wanted, path);
+    }
+  },
+);

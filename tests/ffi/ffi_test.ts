@@ -173,7 +173,7 @@ Deno.test({
       denied,
       /^Cannot load libc: Deno does not allow FFI; run again with --allow-ffi[^\n]*$/,
     );
-    const path = /--allow-ffi=(\S+?)\)/.exec(denied)![1];
+    const path = /, or add (\S+) to the list/.exec(denied)![1];
     assertEquals(await run("--allow-ffi"), "lo");
     assertEquals(await run(`--allow-ffi=${path}`), "lo");
   },

@@ -90,6 +90,7 @@ kernelTest(
       all.map((netns) => runInNetns<string[]>(netns, INSIDE, { export: "seen", args: [20] })),
     );
     assertEquals(seen, all.map(({ id }) => [`net:[${id}]`]));
+    for (const netns of all) netns.close();
     await eventually(() => assertEquals(new Set(threadNamespaces()), new Set([HOME])));
   },
 );
