@@ -15,6 +15,7 @@ import { MONITOR_COMMANDS } from "./monitor.ts";
 import { NETNS_COMMANDS } from "./netns.ts";
 import { NEIGHBOUR_COMMANDS } from "./neighbour.ts";
 import { NEXTHOP_COMMANDS } from "./nexthop.ts";
+import { PING_COMMANDS } from "./ping.ts";
 import { QDISC_COMMANDS } from "./qdisc.ts";
 import { ROUTE_COMMANDS } from "./route.ts";
 import { RULE_COMMANDS } from "./rule.ts";
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   ...BRIDGE_COMMANDS,
   ...QDISC_COMMANDS,
   ...MONITOR_COMMANDS,
+  ...PING_COMMANDS,
   ...SYSCTL_COMMANDS,
   ...DECODE_COMMANDS,
 ];

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { NetlinkError, readSysctl, setSysctl } from "../mod.ts";
+import { listSysctls, NetlinkError, NotFoundError, readSysctl, setSysctls } from "../mod.ts";
 import type { Command, Result } from "./command.ts";
+import { UsageError } from "./errors.ts";
 import { where } from "./host.ts";
 import type { Typed } from "./options.ts";
 
@@ -15,33 +16,51 @@ export const SYSCTL_COMMANDS: readonly Command[] = [
     words: [["sysctl"]],
     inFull: true,
     operands: "KEY[=VALUE]...",
-    count: [1, Infinity],
     summary: "read and write kernel settings",
     example: "sysctl --netns blue net.ipv4.ip_forward=1",
+    options: { all: { short: "a", help: "print all settings that can be read" } },
     run,
   },
 ];
 
 async function run(typed: Typed): Promise<Result> {
-  const values: Record<string, string> = {};
-  for (const word of typed.words) {
-    const at = word.indexOf("=");
-    const key = at < 0 ? word : word.slice(0, at).trim();
-    const value = at < 0 ? undefined : word.slice(at + 1).trim();
-    if (value !== undefined) await setSysctl(key, value, where(typed));
-    values[key] = await read(key, value, typed);
+  const all = typed.has("all");
+  if (all === typed.words.length > 0) {
+    throw new UsageError('"sysctl" needs KEY[=VALUE]..., or --all without one');
   }
-  const shown = Object.entries(values).map(([key, value]) => `${key} = ${value}`);
+  const typedKeys = typed.words.map(takeApart);
+  const written = Object.fromEntries(
+    typedKeys.flatMap(({ key, value }) => value === undefined ? [] : [[key, value]]),
+  );
+  await setSysctls(written, where(typed));
+  const values: Record<string, string> = all ? await listSysctls("", where(typed)) : {};
+  for (const { key } of typedKeys) Object.assign(values, await read(key, written[key], typed));
+  const shown = Object.entries(values)
+    .flatMap(([key, value]) => value.split("\n").map((line) => `${key} = ${line}`));
   return { json: values, text: shown.join("\n") };
 }
 
+function takeApart(word: string): { key: string; value: string | undefined } {
+  const at = word.indexOf("=");
+  if (at < 0) return { key: word, value: undefined };
+  return { key: word.slice(0, at).trim(), value: word.slice(at + 1).trim() };
+}
+
 /** What the setting is now; of one that can only be written (route/flush), what was written. */
-async function read(key: string, written: string | undefined, typed: Typed): Promise<string> {
+async function read(
+  key: string,
+  written: string | undefined,
+  typed: Typed,
+): Promise<Record<string, string>> {
   try {
-    return await readSysctl(key, where(typed));
+    return { [key]: await readSysctl(key, where(typed)) };
   } catch (error) {
-    const forbidden = error instanceof NetlinkError && ["EACCES", "EPERM"].includes(error.code);
-    if (written === undefined || !forbidden) throw error;
-    return written;
+    if (!(error instanceof NetlinkError)) throw error;
+    if (written !== undefined && ["EACCES", "EPERM"].includes(error.code)) {
+      return { [key]: written };
+    }
+    // A directory, which net.ipv4.conf.eth0.100 may be too, though it reads like a setting of eth0.
+    if (error.code !== "EISDIR" && !(error instanceof NotFoundError)) throw error;
+    return await listSysctls(key, where(typed));
   }
 }

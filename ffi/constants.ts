@@ -15,6 +15,7 @@ export const O_EXCL = 0o200;
 export const O_CLOEXEC = 0o2000000;
 export const O_DIRECTORY: number = aarch64 ? 0o40000 : 0o200000;
 export const O_NOFOLLOW: number = aarch64 ? 0o100000 : 0o400000;
+export const O_TMPFILE: number = 0o20000000 | O_DIRECTORY;
 export const O_PATH = 0o10000000;
 export const F_DUPFD_CLOEXEC = 1030;
 export const O_RDWR = 2;
@@ -37,9 +38,36 @@ export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_RCVBUF = 8;
 export const SO_RCVBUFFORCE = 33;
+export const SO_ATTACH_FILTER = 26;
+export const SO_BINDTOIFINDEX = 62;
+export const SO_TIMESTAMPNS = 35;
 export const SOL_NETLINK = 270;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
+export const MSG_ERRQUEUE = 0x2000;
+
+// <netinet/in.h>
+export const IPPROTO_IP = 0;
+export const IPPROTO_ICMP = 1;
+export const IPPROTO_IPV6 = 41;
+export const IPPROTO_ICMPV6 = 58;
+
+// <linux/in.h>
+export const IP_TTL = 2;
+export const IP_RECVERR = 11;
+export const IP_RECVTTL = 12;
+
+// <linux/in6.h>
+export const IPV6_UNICAST_HOPS = 16;
+export const IPV6_RECVERR = 25;
+export const IPV6_RECVHOPLIMIT = 51;
+export const IPV6_HOPLIMIT = 52;
+
+// <linux/errqueue.h>
+export const SO_EE_ORIGIN_LOCAL = 1;
+
+// <linux/time.h>
+export const CLOCK_REALTIME = 0;
 
 // <poll.h>
 export const POLLIN = 1;
@@ -55,6 +83,8 @@ export const NETLINK_GET_STRICT_CHK = 12;
 
 // <sys/mount.h>
 export const MS_RDONLY = 1;
+export const MS_NOSUID = 2;
+export const MS_NODEV = 4;
 export const MS_BIND = 0x1000;
 export const MS_REC = 0x4000;
 export const MS_SLAVE = 0x80000;

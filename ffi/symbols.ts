@@ -70,6 +70,10 @@ export const SYMBOLS = {
     nonblocking: true,
   },
 
+  // <time.h>
+  /** int clock_gettime(clockid_t clock, struct timespec *out) */
+  clock_gettime: { parameters: [int, pointer], result: int },
+
   // <sys/eventfd.h>
   /** int eventfd(unsigned initial, int flags) */
   eventfd: { parameters: [unsigned, int], result: int },

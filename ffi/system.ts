@@ -9,11 +9,16 @@ import {
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
   CLD_EXITED,
+  CLOCK_REALTIME,
+  MSG_DONTWAIT,
   O_CLOEXEC,
   O_PATH,
+  O_RDONLY,
   P_PIDFD,
   RESOLVE_BENEATH,
   RESOLVE_NO_SYMLINKS,
+  SO_ATTACH_FILTER,
+  SOL_SOCKET,
   STATX_INO,
   STATX_TYPE,
   SYS_OPENAT2,
@@ -68,22 +73,25 @@ export function unlink(path: string): number {
   return answer(libc().unlink(cString(path)));
 }
 
-/** mount(2) of something that needs no options. */
+/** mount(2); `options` are the file system's own. */
 export function mount(
   source: string,
   target: string,
   type: string,
   flags: number,
+  options = "",
 ): number {
-  return answer(
-    libc().mount(
-      cString(source),
-      cString(target),
-      cString(type),
-      BigInt(flags),
-      null,
-    ),
-  );
+  const [from, to, kind, data] = [source, target, type, options].map(cString);
+  return answer(libc().mount(from!, to!, kind!, BigInt(flags), data!));
+}
+
+/** What a small file holds; `undefined` when it can't be read. */
+export function readFile(path: string): string | undefined {
+  const file = open(path, O_RDONLY);
+  if (file < 0) return undefined;
+  const text = readAll(file);
+  close(file);
+  return typeof text === "string" ? text : undefined;
 }
 
 /** umount2(2). */
@@ -199,6 +207,95 @@ export function writeSome(fd: number, bytes: Uint8Array<ArrayBuffer>): number {
 /** connect(2); the address is a struct sockaddr. */
 export function connectSocket(fd: number, address: Uint8Array<ArrayBuffer>): number {
   return answer(libc().connect(fd, address, address.length));
+}
+
+/** bind(2); the address is a struct sockaddr. */
+export function bindSocket(fd: number, address: Uint8Array<ArrayBuffer>): number {
+  return answer(libc().bind(fd, address, address.length));
+}
+
+/** setsockopt(2) of an option that is an int. */
+export function setSocketOption(fd: number, level: number, option: number, value: number): number {
+  const bytes = new Int32Array([value]);
+  return answer(libc().setsockopt(fd, level, option, bytes, bytes.byteLength));
+}
+
+/** An instruction of a classic BPF program: struct sock_filter (linux/filter.h). */
+export type FilterInstruction = readonly [code: number, jt: number, jf: number, k: number];
+
+/** Lets only those packets into a socket for which a classic BPF program returns more than 0 (socket(7)). */
+export function attachFilter(fd: number, program: readonly FilterInstruction[]): number {
+  // struct sock_fprog (u16 length, pointer), and behind it the instructions that it points at
+  const view = new DataView(new ArrayBuffer(16 + 8 * program.length));
+  const memory = new Uint8Array(view.buffer);
+  view.setUint16(0, program.length, true);
+  view.setBigUint64(8, libc().address(memory, memory, 0n) + 16n, true);
+  for (const [index, [code, jt, jf, k]] of program.entries()) {
+    const at = 16 + 8 * index;
+    view.setUint16(at, code, true);
+    view.setUint8(at + 2, jt);
+    view.setUint8(at + 3, jf);
+    view.setUint32(at + 4, k, true);
+  }
+  return answer(libc().setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, memory, 16));
+}
+
+/** What comes beside the bytes of a message: struct cmsghdr (cmsg(3)) and its data. */
+export interface ControlMessage {
+  level: number;
+  type: number;
+  data: DataView<ArrayBuffer>;
+}
+
+/** What recvmsg(2) takes off a socket. */
+export interface ReceivedMessage {
+  bytes: Uint8Array<ArrayBuffer>;
+  control: ControlMessage[];
+}
+
+// struct msghdr (recvmsg(2)) and its one struct iovec, the control messages, the bytes, in one piece of
+// memory, so that what points is kept with what is pointed at
+const IOVEC_OFFSET = 56;
+const CONTROL_OFFSET = 72;
+const CONTROL_SIZE = 256;
+const CONTROL_HEADER = 16;
+
+/** recvmsg(2) without waiting: up to `most` bytes, the caller's, and what comes beside them. */
+export function receiveMessage(fd: number, most: number, flags = 0): ReceivedMessage | number {
+  const start = CONTROL_OFFSET + CONTROL_SIZE;
+  const memory = new Uint8Array(new ArrayBuffer(start + most));
+  const view = new DataView(memory.buffer);
+  const address = libc().address(memory, memory, 0n);
+  const fields = [0n, 0n, address + BigInt(IOVEC_OFFSET), 1n]; // name, its length, iov, iovlen
+  fields.push(address + BigInt(CONTROL_OFFSET), BigInt(CONTROL_SIZE), 0n); // control, controllen, flags
+  fields.push(address + BigInt(start), BigInt(most)); // iov_base, iov_len
+  fields.forEach((field, index) => view.setBigUint64(8 * index, field, true));
+  const length = answer(libc().recvmsg(fd, memory, flags | MSG_DONTWAIT));
+  if (length < 0) return length;
+  const control: ControlMessage[] = [];
+  const end = CONTROL_OFFSET + Number(view.getBigUint64(40, true));
+  for (let at = CONTROL_OFFSET; at + CONTROL_HEADER <= end;) {
+    const size = Number(view.getBigUint64(at, true));
+    control.push({
+      level: view.getInt32(at + 8, true),
+      type: view.getInt32(at + 12, true),
+      data: new DataView(memory.buffer, at + CONTROL_HEADER, size - CONTROL_HEADER),
+    });
+    at += Math.ceil(size / 8) * 8;
+  }
+  return { bytes: memory.subarray(start, start + length), control };
+}
+
+/** clock_gettime(2): nanoseconds since 1970, on the clock of the kernel's timestamps. */
+export function realTime(): bigint {
+  const time = new DataView(new ArrayBuffer(16));
+  libc().clock_gettime(CLOCK_REALTIME, new Uint8Array(time.buffer));
+  return nanoseconds(time);
+}
+
+/** A struct timespec (clock_gettime(2)) as one number. */
+export function nanoseconds(time: DataView<ArrayBuffer>): bigint {
+  return time.getBigInt64(0, true) * 1_000_000_000n + time.getBigInt64(8, true);
 }
 
 /** pidfd_open(2), close-on-exec: a descriptor of a process, whose number may be used again. */

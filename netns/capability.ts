@@ -5,10 +5,9 @@
  * @module
  */
 
-import { O_RDONLY } from "../ffi/constants.ts";
 import { errnoOf } from "../ffi/errno.ts";
 import { type ErrorDetails, kernelError } from "../ffi/errors.ts";
-import { close, open, readAll } from "../ffi/system.ts";
+import { readFile } from "../ffi/system.ts";
 
 /** The capabilities that something here asks for, with their bit. */
 const CAPABILITIES = {
@@ -55,20 +54,13 @@ export function remedyFor(capability: Capability): string {
 
 /** Whether the calling thread has a capability in its user namespace. */
 export function hasCapability(capability: Capability): boolean {
-  const [, effective] = /^CapEff:\s*([\da-f]+)$/m.exec(readProc("status")) ?? [];
+  const [, effective] =
+    /^CapEff:\s*([\da-f]+)$/m.exec(readFile("/proc/thread-self/status") ?? "") ?? [];
   return effective !== undefined &&
     (BigInt(`0x${effective}`) >> BigInt(CAPABILITIES[capability]) & 1n) === 1n;
 }
 
 /** The host's maps every user to itself; others can't. */
-function isHostsUserNamespace(): boolean {
-  return /^\s*0\s+0\s+4294967295\s*$/.test(readProc("uid_map"));
-}
-
-function readProc(name: string): string {
-  const file = open(`/proc/thread-self/${name}`, O_RDONLY);
-  if (file < 0) return "";
-  const text = readAll(file);
-  close(file);
-  return String(text);
+export function isHostsUserNamespace(): boolean {
+  return /^\s*0\s+0\s+4294967295\s*$/.test(readFile("/proc/thread-self/uid_map") ?? "");
 }

@@ -5,7 +5,7 @@
  */
 
 import { O_DIRECTORY, O_RDONLY } from "../ffi/constants.ts";
-import { close, open, readAll, readDirectory, readLink } from "../ffi/system.ts";
+import { close, open, readDirectory, readFile, readLink } from "../ffi/system.ts";
 
 /** A namespace, and who holds it. */
 export interface HeldNetns {
@@ -91,11 +91,8 @@ function idOf(link: string): bigint | undefined {
 
 /** The mounts of network namespaces that a process sees: proc_pid_mountinfo(5). */
 function mountsOf(process: string): [bigint, string][] {
-  const fd = open(`${process}/mountinfo`, O_RDONLY);
-  if (fd < 0) return [];
-  const text = readAll(fd);
-  close(fd);
-  return String(text).split("\n").flatMap((line): [bigint, string][] => {
+  const text = readFile(`${process}/mountinfo`) ?? "";
+  return text.split("\n").flatMap((line): [bigint, string][] => {
     const [, , , root = "", path = ""] = line.split(" ");
     const id = idOf(root);
     return id === undefined ? [] : [[id, unescapeOctal(path)]];

@@ -43,8 +43,8 @@ export type Outcome =
 
 /** Where a resident lives. */
 export interface Home {
-  /** A descriptor of the namespace. */
-  netns: number;
+  /** A descriptor of the namespace; `undefined`: where it was started. */
+  netns: number | undefined;
   /** Its name, whose files in /etc/netns/NAME are to be seen in /etc. */
   name: string | undefined;
   /** What to bind for programs. */

@@ -61,13 +61,15 @@ function tell(number, answer) {
 
 /** @type {(home: Home) => Arrival} */
 function enter({ netns, name }) {
+  if (netns === undefined) return { unfurnished: undefined };
+  const birthplace = readLink("/proc/thread-self/ns/net");
   try {
     call("setns", libc.setns(netns, CLONE_NEWNET));
   } catch (error) {
     return refusal(error);
   }
   const unfurnished = furnish(name);
-  const stranger = youngerOutside();
+  const stranger = youngerIn(birthplace);
   return stranger === undefined ? { unfurnished } : { uncertain: stranger };
 }
 
@@ -108,19 +110,20 @@ function mount(source, target, type, flags) {
 }
 
 /**
- * A thread that is younger than this one and not in the namespace: it may serve this isolate, and would
- * then act elsewhere. Other isolates' own threads ("worker-1") never do.
+ * A thread that is younger than this one, in the namespace where this one was born: it may serve this
+ * isolate, and would then act there. Other isolates' own threads ("worker-1") never do.
  *
+ * @param {string} birthplace
  * @returns {string | undefined}
  */
-function youngerOutside() {
-  const here = readLink("/proc/thread-self/ns/net");
+function youngerIn(birthplace) {
+  if (readLink("/proc/thread-self/ns/net") === birthplace) return undefined;
   const own = stat("thread-self");
   for (const { name: tid } of list("/proc/self/task")) {
     const other = stat(`self/task/${tid}`);
     // Gone meanwhile, or older, or this one itself, or somebody's main thread.
     if (other.start < own.start || tid === own.tid || /^worker-\d+$/.test(other.name)) continue;
-    if (readLink(`/proc/self/task/${tid}/ns/net`) !== here) return `${tid} (${other.name})`;
+    if (readLink(`/proc/self/task/${tid}/ns/net`) === birthplace) return `${tid} (${other.name})`;
   }
   return undefined;
 }

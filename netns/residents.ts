@@ -14,13 +14,16 @@ import { keepAlive, startWorker } from "./worker.ts";
 
 /** Where a resident lives. */
 export interface Place {
-  /** The number of the namespace. */
+  /** The number of the namespace; 0 where the process is. */
   readonly id: bigint;
-  /** A descriptor of it; used until the resident is in. */
-  readonly fd: number;
+  /** A descriptor of it, used until the resident is in; `undefined`: it stays where the process is. */
+  readonly fd: number | undefined;
   /** Its name, whose files in /etc/netns/NAME are to be seen in /etc. */
   readonly name: string | undefined;
 }
+
+/** Where the process itself is. */
+export const HERE: Place = { id: 0n, fd: undefined, name: undefined };
 
 /** How a resident is hired. */
 export interface Hiring {
@@ -38,12 +41,17 @@ export interface Host {
 }
 
 const ARRIVAL_ATTEMPTS = 20;
+/** How many wait at most, each with some 8 MB; the one that has waited longest makes room. */
+const MOST_IDLE = 16;
 
 /** Those that wait for a call, the last to come home first to leave again. */
 const idle: Resident[] = [];
 
-/** Any thread that starts while a resident does makes it uncertain, so residents start one at a time. */
-let lastArrival: Promise<unknown> = Promise.resolve();
+/**
+ * Residents start a few at a time: each takes a processor for some 20 ms, or, where the library runs in a
+ * worker itself, half a second of Deno's waiting.
+ */
+const arrivals: Promise<unknown>[] = Array.from({ length: 4 }, () => Promise.resolve());
 
 /** Has a resident of the place do something: one that waits there, or else a new one. */
 export async function withResident<T>(
@@ -81,7 +89,8 @@ async function settle(
   place: Place,
   signal: AbortSignal | undefined,
 ): Promise<Resident> {
-  const arrival = lastArrival.then(async () => {
+  const before = arrivals.shift()!;
+  const arrival = before.then(async () => {
     signal?.throwIfAborted();
     let stranger = "";
     for (let attempt = 0; attempt < ARRIVAL_ATTEMPTS; attempt++) {
@@ -101,7 +110,7 @@ async function settle(
       `Cannot ${operation}: at each of ${ARRIVAL_ATTEMPTS} attempts this process started another thread meanwhile, last ${stranger}; try again when it is less busy`,
     );
   });
-  lastArrival = arrival.catch(() => {});
+  arrivals.push(arrival.catch(() => {}));
   return await unlessAborted(arrival, signal);
 }
 
@@ -163,6 +172,7 @@ export class Resident {
     if (host?.closed) return this.end();
     if (host !== undefined) this.#host = new WeakRef(host);
     idle.push(this);
+    if (idle.length > MOST_IDLE) idle[0]!.end();
   }
 
   /** Whether it waits for the calls of this host. */

@@ -8,7 +8,7 @@ import { CLONE_NEWNET, NS_GET_NSTYPE, O_NONBLOCK, O_RDONLY } from "../ffi/consta
 import { Descriptor } from "../ffi/descriptor.ts";
 import { errnoOf } from "../ffi/errno.ts";
 import { check, InputError, kernelError, NotFoundError } from "../ffi/errors.ts";
-import { close, ioctl, open, pidfdOpen, pidfdSendSignal, readAll } from "../ffi/system.ts";
+import { ioctl, open, pidfdOpen, pidfdSendSignal, readFile } from "../ffi/system.ts";
 import { netnsId } from "../rtnl/netns_id.ts";
 import { Rtnl } from "../rtnl/rtnl.ts";
 import { deniedDetails } from "./capability.ts";
@@ -86,13 +86,10 @@ export function isNetns(fd: number): boolean {
  */
 export function processStartTime(pid: number): number {
   const operation = `find out when process ${wholeNumber(pid, 1, "a process id")} started`;
-  const file = open(`/proc/${pid}/stat`, O_RDONLY);
-  if (file === -errnoOf("ENOENT")) {
+  const text = readFile(`/proc/${pid}/stat`);
+  if (text === undefined) {
     throw new NotFoundError(operation, errnoOf("ESRCH"), { remedy: NO_PROCESS });
   }
-  const text = readAll(check(operation, file));
-  close(file);
-  if (typeof text === "number") throw kernelError(operation, -text, { remedy: NO_PROCESS });
   // The second field is the program's name in parentheses, which may contain anything.
   return Number(text.slice(text.lastIndexOf(")") + 2).split(" ")[19]);
 }

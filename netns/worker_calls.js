@@ -67,7 +67,13 @@ export function readLink(path) {
 /** What a small file holds; empty when it is gone. @param {string} path */
 export function readFile(path) {
   const fd = libc.open(cString(path), O_CLOEXEC, 0);
-  return fd < 0 ? "" : contents(fd);
+  try {
+    return fd < 0 ? "" : contents(fd);
+  } catch (error) {
+    // A thread may end between the two calls.
+    if (error instanceof Refused) return "";
+    throw error;
+  }
 }
 
 /** What a first read(2) gives; closes the descriptor. @param {number} fd */

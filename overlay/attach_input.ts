@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type NetnsTarget } from "../netns/target.ts";
+import type { NetnsTarget } from "../netns/target.ts";
 import { InputError } from "../ffi/errors.ts";
 import type { Family } from "./forwarding.ts";
 import {

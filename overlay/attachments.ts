@@ -5,7 +5,7 @@
  */
 
 import { connect, Netns, type NetnsOptions } from "../netns/netns.ts";
-import { type NetnsTarget } from "../netns/target.ts";
+import type { NetnsTarget } from "../netns/target.ts";
 import { link } from "../rtnl/link.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
 import { type Family, forwardingBearer, moveForwardingMark, stopForwarding } from "./forwarding.ts";

@@ -108,6 +108,7 @@ export {
   NexthopBucketRequests,
   NexthopRequests,
 } from "./nexthop.ts";
+export type { PingOptions, PingReply } from "./ping.ts";
 export { type AnswerForm, type Request } from "./request.ts";
 export { ROUTE, type Route, route, RouteRequests } from "./route.ts";
 export { type Bound, Rtnl } from "./rtnl.ts";

@@ -8,7 +8,7 @@ import type { Descriptor } from "../ffi/descriptor.ts";
 import { address, type AddressRequests } from "./address.ts";
 import { addressLabel, type AddressLabelRequests } from "./address_label.ts";
 import { bridgeVlan, type BridgeVlanRequests } from "./bridge_vlan.ts";
-import { link, type LinkRequests } from "./link.ts";
+import { link, type LinkRequests, type LinkSpec } from "./link.ts";
 import { linkStatistics, type LinkStatisticsRequests } from "./link_stats.ts";
 import { multicastGroup, type MulticastGroupRequests } from "./multicast_group.ts";
 import {
@@ -38,6 +38,7 @@ import {
 } from "./tc/mod.ts";
 import { type BatchOptions, Connection, type RequestOptions, type Results } from "./connection.ts";
 import { Monitor, type MonitoredObject, type MonitorOptions } from "./monitor.ts";
+import { ping, type PingHost, type PingOptions, type PingReply } from "./ping.ts";
 import type { Request } from "./request.ts";
 
 /**
@@ -185,6 +186,36 @@ export class Rtnl implements Disposable {
     return this.#connection.openSocket(domain, type, protocol);
   }
 
+  /**
+   * Sends one ICMP echo request from the connection's namespace (icmp(7), raw(7), RFC 792, RFC 4443), and
+   * resolves to the reply, or to `undefined` when none comes before `timeout` is over.
+   *
+   * The address is IPv4 or IPv6; a link-local one has its link as its zone, by name or number:
+   * `fe80::1%eth0`. {@linkcode NetlinkError} with `ENETUNREACH`, `EHOSTUNREACH` and the like when no route
+   * leads there, or when a router or the kernel answers that the request got nowhere; its `kernelMessage`
+   * says who and why. The kernel takes some 3 s to find that there is no such neighbour.
+   *
+   * {@linkcode PermissionError} without CAP_NET_RAW, unless the sysctl `net.ipv4.ping_group_range` of the
+   * namespace has a group of the process. {@linkcode NotFoundError} when there is no such link,
+   * {@linkcode InputError} for what is no host's address or out of range.
+   *
+   * @example Whether a container answers
+   * ```ts
+   * import { Rtnl } from "@denolink/denolink";
+   *
+   * using rtnl = Rtnl.open();
+   * const reply = await rtnl.ping("10.0.0.2", { timeout: 200 });
+   * console.log(reply === undefined ? "no answer" : `${reply.milliseconds} ms`);
+   * ```
+   */
+  ping(address: string, options?: PingOptions): Promise<PingReply | undefined> {
+    const host: PingHost = {
+      openSocket: (...socket) => this.openSocket(...socket),
+      linkIndex: async (link) => (await this.links.get(named(link))).index!,
+    };
+    return ping(host, address, options);
+  }
+
   /** Closes the connection; again is no error. */
   close(): void {
     this.#connection.close();
@@ -194,6 +225,12 @@ export class Rtnl implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** A link by its number, its name, or a name that only altnames are long enough for. */
+function named(link: string | number): LinkSpec {
+  if (typeof link === "number") return { index: link };
+  return link.length > 15 ? { altName: link } : { name: link };
 }
 
 function bind<Requests extends object>(

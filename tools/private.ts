@@ -7,6 +7,7 @@
  */
 
 import { fileURLToPath } from "node:url";
+import { explain } from "../netns/rootless.ts";
 import { denoCommand } from "./deno.ts";
 import { become, cString, errorName, fail, requireLinux } from "./exec.ts";
 
@@ -26,18 +27,6 @@ const OUTSIDE = "--outside=";
 const MS_NOSUID = 2n;
 const MS_NODEV = 4n;
 
-/** Settings that forbid namespaces: name, value that does, value that doesn't. */
-const LIMITS = [
-  ["user.max_user_namespaces", "0", "10000"],
-  ["user.max_net_namespaces", "0", "10000"],
-  ["user.max_mnt_namespaces", "0", "10000"],
-];
-/** Those that root is exempt from. */
-const USER_LIMITS = [
-  ["kernel.unprivileged_userns_clone", "0", "1"],
-  ["kernel.apparmor_restrict_unprivileged_userns", "1", "0"],
-];
-
 /** The command line that runs `command` in there; ends with a sentence where that is forbidden. */
 export async function privateCommand(
   command: readonly string[],
@@ -49,22 +38,6 @@ export async function privateCommand(
   return [...unshare, Deno.execPath(), ...again, OUTSIDE + mountNamespace(), ...command];
 }
 
-/** Says in one sentence why `unshare` refused, and what to do. */
-export function explain(
-  refusal: string,
-  isRoot: boolean,
-  setting: (name: string) => string | undefined,
-): string {
-  const what = "Cannot make a private namespace";
-  const limits = isRoot ? LIMITS : [...LIMITS, ...USER_LIMITS];
-  for (const [name = "", value, remedy] of limits) {
-    if (setting(name) !== value) continue;
-    return `${what}: ${name} is ${value}; as root, run "sysctl -w ${name}=${remedy}"`;
-  }
-  return `${what} (${refusal}): a container or chroot forbids it, most likely; ` +
-    'run outside of it, or start the container with "--privileged"';
-}
-
 /** The `unshare` that works here; in some containers root must do as others do. */
 async function wayIn(keepRoot: boolean): Promise<string[]> {
   let refusal = "";
@@ -73,7 +46,7 @@ async function wayIn(keepRoot: boolean): Promise<string[]> {
     refusal = await tryOut([...unshare, "true"]);
     if (refusal === "") return unshare;
   }
-  fail(explain(refusal, Deno.uid() === 0, readSetting));
+  fail(`Cannot make a private namespace: ${explain(refusal, Deno.uid() === 0, readSetting)}`);
 }
 
 /** What the command complains of, "" if nothing. */

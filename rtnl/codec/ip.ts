@@ -11,6 +11,18 @@ export function parseAddress(
   return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
 }
 
+/**
+ * An address and its zone, the link that it belongs to (RFC 4007, 11): `fe80::1%eth0`; `undefined` when
+ * the text is none.
+ */
+export function parseZoned(
+  text: string,
+): { bytes: Uint8Array<ArrayBuffer>; zone: string | undefined } | undefined {
+  const [, address = "", zone] = /^([^%]*)(?:%([^]+))?$/.exec(text) ?? [];
+  const bytes = parseAddress(address);
+  return bytes === undefined ? undefined : { bytes, zone };
+}
+
 function parseIpv4(text: string): Uint8Array<ArrayBuffer> | undefined {
   const parts = text.split(".");
   // A leading zero is octal to some programs and decimal to others, so it is refused.

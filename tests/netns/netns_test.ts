@@ -7,11 +7,9 @@ import {
   type NetnsTarget,
   NotFoundError,
   readSysctl,
-  setSysctl,
   withNetns,
 } from "../../mod.ts";
 import { createVethPair } from "../../overlay/links.ts";
-import { sysctlPath } from "../../netns/sysctl.ts";
 import { identify, readLink } from "../../ffi/system.ts";
 import { eventually, kernelTest, runIn, threadNamespaces } from "../support.ts";
 
@@ -170,39 +168,3 @@ kernelTest(
     await connect();
   },
 );
-
-kernelTest(
-  "sysctl acts in the namespace, with dots in a link's name",
-  {},
-  async ({ netns, another }) => {
-    await createVethPair("eth0.100", "vp0", { netns });
-    const key = "net.ipv4.conf.eth0.100.forwarding";
-    assertEquals(await readSysctl(key, { netns }), "0");
-    await setSysctl(key, 1, { netns });
-    assertEquals(await readSysctl("net/ipv4/conf/eth0.100/forwarding", { netns }), "1");
-    assertEquals(await readSysctl("net.ipv4.conf.eth0/100.forwarding", { netns }), "1");
-    const other = await another();
-    await setSysctl("net.ipv4.ip_forward", "1", { netns: other });
-    assertEquals(await readSysctl("net.ipv4.ip_forward", { netns }), "0");
-    assertEquals(await readSysctl("net.ipv4.ip_forward", { netns: other }), "1");
-    await assertRejects(() => readSysctl(key, { netns: other }), NotFoundError, key);
-    await assertRejects(() => setSysctl(key, "many", { netns }), Error, "EINVAL");
-    await assertRejects(() => setSysctl(key, "1\n0", { netns }), InputError, "one line");
-  },
-);
-
-Deno.test("sysctl keys are read as sysctl(8) reads them, and none leaves /proc/sys", () => {
-  const paths: [string, string][] = [
-    ["net.ipv4.ip_forward", "net/ipv4/ip_forward"],
-    ["net/ipv4/ip_forward", "net/ipv4/ip_forward"],
-    ["net.ipv6.conf.all.forwarding", "net/ipv6/conf/all/forwarding"],
-    ["net.ipv4.conf.eth0.100.rp_filter", "net/ipv4/conf/eth0.100/rp_filter"],
-    ["net/ipv4/conf/eth0.100/rp_filter", "net/ipv4/conf/eth0.100/rp_filter"],
-    ["net.ipv6.neigh.eth0.1.retrans_time_ms", "net/ipv6/neigh/eth0.1/retrans_time_ms"],
-    ["kernel.hostname", "kernel/hostname"],
-  ];
-  for (const [key, path] of paths) assertEquals(sysctlPath(key), `/proc/sys/${path}`);
-  const bad = ["", ".", "..", "net..ipv4", "net/../../etc/passwd", "/net/ipv4", "net/./x", "a b"];
-  bad.push("a\0b", "net.ipv4.conf.//.x", "net.ipv4.conf.../x");
-  for (const key of bad) assertThrows(() => sysctlPath(key), InputError, JSON.stringify(key));
-});

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { explain } from "../../tools/private.ts";
+import { explain } from "../../netns/rootless.ts";
 import { deno, run, runTest } from "./run.ts";
 
 const TOOL = ["run", "-A", "tools/private.ts"];
