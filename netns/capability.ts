@@ -6,7 +6,7 @@
  */
 
 import { errnoOf } from "../ffi/errno.ts";
-import { type ErrorDetails, kernelError } from "../ffi/errors.ts";
+import { capabilityRemedy, type ErrorDetails, kernelError } from "../ffi/errors.ts";
 import { readFile } from "../ffi/system.ts";
 
 /** The capabilities that something here asks for, with their bit. */
@@ -44,9 +44,7 @@ export function deniedDetails(errno: number, capability: Capability): ErrorDetai
 
 /** What to do for a capability; root of a user namespace is told that it isn't the host's. */
 export function remedyFor(capability: Capability): string {
-  if (!hasCapability(capability)) {
-    return `it needs ${capability}: run it under sudo, or in a private user namespace (unshare -Urnm)`;
-  }
+  if (!hasCapability(capability)) return capabilityRemedy(capability);
   return isHostsUserNamespace()
     ? `it needs more than ${capability}, which this process has: a security module or a container forbids it; run it outside`
     : `it needs ${capability} of the host, and this process has it in a user namespace only; run it outside, under sudo`;

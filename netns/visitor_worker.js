@@ -20,6 +20,7 @@ const IDLE_MILLISECONDS = 1000;
 const ownNetns = open("/proc/thread-self/ns/net", 0);
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let idleTimer;
+let stranded = false;
 let left = false;
 
 /** @param {MessageEvent<Job>} event */
@@ -38,6 +39,8 @@ function serve({ id, netns, errand }) {
     if (!(error instanceof Refused)) throw error;
     post({ id, failed: error.call, errno: error.errno });
   }
+  // A thread that can't get home must not serve again: it would answer for the wrong namespace.
+  if (stranded) leave();
 }
 
 /** @type {(netns: number | undefined, errand: Errand) => number | Record<string, string>} */
@@ -47,8 +50,7 @@ function visit(netns, errand) {
   try {
     return run(errand);
   } finally {
-    // A thread that can't get home must not serve again: it would answer for the wrong namespace.
-    if (libc.setns(ownNetns, CLONE_NEWNET) < 0) leave();
+    stranded = libc.setns(ownNetns, CLONE_NEWNET) < 0;
   }
 }
 
