@@ -10,6 +10,7 @@ import { readDirectory, readLink } from "../ffi/system.ts";
 import { Descriptor } from "../ffi/descriptor.ts";
 import { O_DIRECTORY, O_RDONLY } from "../ffi/constants.ts";
 import { NetlinkError } from "../ffi/errors.ts";
+import { isHostsUserNamespace } from "../netns/capability.ts";
 import { Netns } from "../netns/netns.ts";
 
 /** What a test gets. */
@@ -40,6 +41,8 @@ export interface Needs {
   env?: boolean;
   /** `--allow-all`: Deno's own reading of /proc. */
   all?: boolean;
+  /** The host's root, who can write files under /etc. */
+  root?: boolean;
 }
 
 /** A test with fresh namespaces; ignored, with the reason in its name, where it can't run. */
@@ -145,12 +148,13 @@ const canMakeNamespaces = await (async () => {
   }
 })();
 
-function missingFor({ all, ...needs }: Needs): string | undefined {
+function missingFor({ all, root, ...needs }: Needs): string | undefined {
   const flags = (["run", "read", "write", "net", "env"] as const)
     .filter((name) => needs[name] && Deno.permissions.querySync({ name }).state !== "granted");
   if (all && !allowsAll()) return "needs --allow-all";
   if (flags.length > 0) return `needs ${flags.map((name) => `--allow-${name}`).join(" ")}`;
   if (!canMakeNamespaces) return "needs root, or deno task test";
+  if (root && !isHostsUserNamespace()) return "needs the host's root";
   return undefined;
 }
 

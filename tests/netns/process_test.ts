@@ -56,6 +56,7 @@ kernelTest("a program runs in the namespace, with --allow-ffi alone", {}, async 
 
 kernelTest("it has the files of the namespace's name, nobody else has", {
   write: true,
+  root: true,
 }, async ({ netns }) => {
   const name = `denolink-test-${crypto.randomUUID().slice(0, 8)}`;
   const [hosts, sys] = [readFile("/etc/hosts"), readLink("/proc/thread-self/ns/mnt")];
@@ -193,7 +194,7 @@ kernelTest("it has no descriptor that it was not given, and no signal ignored", 
 
 kernelTest("what can't be started is refused", { run: true }, async ({ netns }) => {
   const refusals: [string, Parameters<typeof Netns.spawn>[2], RegExp][] = [
-    ["no-such-program", {}, /ENOENT.*there is no such program$/],
+    ["/usr/bin/no-such-program", {}, /ENOENT.*there is no such program$/],
     ["true", { cwd: "/no/such" }, /ENOENT.*no directory \/no\/such$/],
     ["/etc", {}, /EACCES/],
     ["", {}, /at least one character/],

@@ -102,7 +102,10 @@ kernelTest("fetch acts in the namespace", ALL, async ({ netns }) => {
   assertEquals(await inside(netns, "get", "http://127.0.0.1:8080/path"), answer);
 });
 
-kernelTest("Deno.resolveDns asks the name server of the namespace", ALL, async () => {
+kernelTest("Deno.resolveDns asks the name server of the namespace", {
+  all: true,
+  root: true,
+}, async () => {
   const name = `denolink-test-${crypto.randomUUID().slice(0, 8)}`;
   using netns = await Netns.create(name);
   await Deno.mkdir(`/etc/netns/${name}`, { recursive: true });
