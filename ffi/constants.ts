@@ -36,7 +36,9 @@ export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
+export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
+export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
 export const SO_ATTACH_FILTER = 26;
 export const SO_BINDTOIFINDEX = 62;
@@ -75,6 +77,7 @@ export const POLLOUT = 4;
 
 // <linux/netlink.h>
 export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
 export const NETLINK_ADD_MEMBERSHIP = 1;
 export const NETLINK_LISTEN_ALL_NSID = 8;
 export const NETLINK_CAP_ACK = 10;
@@ -125,6 +128,7 @@ export const SIOCGSKNS = 0x894cn;
 
 // <sys/file.h>
 export const LOCK_EX = 2;
+export const LOCK_NB = 4;
 
 // <linux/stat.h>: what statx is asked for
 export const STATX_TYPE = 0x1;

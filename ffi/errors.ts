@@ -18,6 +18,11 @@ export interface ErrorDetails {
   policy?: AttributePolicy | undefined;
   /** What to do about it, in words; added to the message. */
   remedy?: string | undefined;
+  /**
+   * The capability that is missing where the refusal is for want of one and no remedy is given.
+   * @default {"CAP_NET_ADMIN"}
+   */
+  capability?: string | undefined;
   /** The error underneath. */
   cause?: unknown;
 }
@@ -114,7 +119,7 @@ export class PermissionError extends NetlinkError {
       operation,
       typeof refusal === "number" ? refusal : 0,
       typeof refusal === "number"
-        ? { ...capabilityRemedy(details), ...details }
+        ? { ...missingCapability(details), ...details }
         : { kernelMessage: refusal.denied, ...refusal },
     );
   }
@@ -190,11 +195,14 @@ function describePolicy(policy: AttributePolicy): string {
   ].join(", ") || `type ${policy.type}`;
 }
 
+/** What to do for a capability. */
+export function capabilityRemedy(capability: string): string {
+  return `it needs ${capability}: run it under sudo, or in a private user namespace (unshare -Urnm)`;
+}
+
 // Where the kernel gave a reason of its own, a guess at a capability would mislead.
-function capabilityRemedy(details: ErrorDetails): ErrorDetails {
-  if (details.kernelMessage) return {};
-  return {
-    remedy:
-      "it needs CAP_NET_ADMIN (and CAP_SYS_ADMIN to enter or make a namespace): run it under sudo, or in a private user namespace (unshare -Urnm)",
-  };
+function missingCapability(
+  { kernelMessage, capability = "CAP_NET_ADMIN" }: ErrorDetails,
+): ErrorDetails {
+  return kernelMessage ? {} : { remedy: capabilityRemedy(capability) };
 }

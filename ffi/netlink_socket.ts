@@ -17,6 +17,8 @@ import {
   POLLIN,
   SO_RCVBUF,
   SO_RCVBUFFORCE,
+  SO_SNDBUF,
+  SO_SNDBUFFORCE,
   SOCK_CLOEXEC,
   SOCK_RAW,
   SOL_NETLINK,
@@ -38,12 +40,14 @@ export type SocketArguments = readonly [domain: number, type: number, protocol: 
 export type OpenBeside = (fd: number, socket: SocketArguments) => Promise<Descriptor>;
 
 /** Those for rtnetlink; another thread may make the call. */
-export const ROUTE_SOCKET: SocketArguments = [
-  AF_NETLINK,
-  SOCK_RAW | SOCK_CLOEXEC,
-  NETLINK_ROUTE,
-];
+export const ROUTE_SOCKET: SocketArguments = netlinkSocket(NETLINK_ROUTE);
 
+function netlinkSocket(protocol: number): SocketArguments {
+  return [AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol];
+}
+
+// A send buffer of the default size (net.core.wmem_default) has room for so much.
+const SEND_ROOM = 64 * 1024;
 // Room for the answers of a whole batch; the kernel caps it at net.core.rmem_max and doubles it.
 const RECEIVE_BUFFER = 1 << 20;
 // One buffer serves every socket of an isolate: what is received is decoded before anything else runs.
@@ -75,16 +79,26 @@ function newReceiveBuffer(size: number): ReceiveBuffer {
   };
 }
 
-/** One rtnetlink socket, in the namespace where it was opened, whichever thread uses it. */
+/** One netlink socket, in the namespace where it was opened, whichever thread uses it. */
 export class NetlinkSocket implements Disposable {
   readonly #descriptor: Descriptor;
   readonly #openBeside: OpenBeside;
+  readonly #protocol: number;
+  #sendRoom = SEND_ROOM;
   #nsid: number | undefined;
 
-  /** Takes over an open, unbound netlink socket; `openBeside` opens others in the same namespace. */
-  constructor(descriptor: Descriptor, openBeside: OpenBeside = openHere) {
+  /**
+   * Takes over an open, unbound netlink socket of this protocol (NETLINK_* of linux/netlink.h);
+   * `openBeside` opens others in the same namespace.
+   */
+  constructor(
+    descriptor: Descriptor,
+    openBeside: OpenBeside = openHere,
+    protocol: number = NETLINK_ROUTE,
+  ) {
     this.#descriptor = descriptor;
     this.#openBeside = openBeside;
+    this.#protocol = protocol;
     const one = new Int32Array([1]);
     for (
       const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK]
@@ -102,15 +116,18 @@ export class NetlinkSocket implements Disposable {
   }
 
   /** A socket in the namespace of the calling thread. */
-  static open(): NetlinkSocket {
+  static open(protocol: number = NETLINK_ROUTE): NetlinkSocket {
     return new NetlinkSocket(
-      new Descriptor(check("open a netlink socket", socket(...ROUTE_SOCKET))),
+      new Descriptor(check("open a netlink socket", socket(...netlinkSocket(protocol)))),
+      openHere,
+      protocol,
     );
   }
 
-  /** Another socket in the same namespace. */
+  /** Another socket of the same protocol in the same namespace. */
   async another(): Promise<NetlinkSocket> {
-    return new NetlinkSocket(await this.openSocket(...ROUTE_SOCKET), this.#openBeside);
+    const descriptor = await this.openSocket(...netlinkSocket(this.#protocol));
+    return new NetlinkSocket(descriptor, this.#openBeside, this.#protocol);
   }
 
   /** A socket of another family in the same namespace (socket(2)), close-on-exec. */
@@ -128,9 +145,15 @@ export class NetlinkSocket implements Disposable {
   ): void {
     // Beyond net.core.rmem_max only with CAP_NET_ADMIN over the host.
     const size = new Int32Array([receiveBuffer]);
-    const forced = libc().setsockopt(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, size, size.byteLength);
+    const forced = this.#trySetOption(SOL_SOCKET, SO_RCVBUFFORCE, size);
     if (forced < 0) this.#setOption(SOL_SOCKET, SO_RCVBUF, size);
-    if (all) this.#setOption(SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, new Int32Array([1]));
+    if (all) {
+      check(
+        "hear of other network namespaces",
+        this.#trySetOption(SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, new Int32Array([1])),
+        { capability: "CAP_NET_BROADCAST" },
+      );
+    }
     for (const group of groups) {
       this.#setOption(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, new Int32Array([group]));
     }
@@ -153,11 +176,13 @@ export class NetlinkSocket implements Disposable {
 
   /** Sends on this thread: returns when the kernel has carried the request out. */
   sendSync(bytes: Uint8Array<ArrayBuffer>): number {
+    this.#makeRoom(bytes.length);
     return answer(libc().sendmsg(this.fd, messageHeader(bytes), 0));
   }
 
   /** Sends on a pool thread, so that the event loop doesn't wait for the rtnl lock. */
   async send(bytes: Uint8Array<ArrayBuffer>): Promise<number> {
+    this.#makeRoom(bytes.length);
     const header = messageHeader(bytes);
     inFlight.add(header).add(bytes);
     try {
@@ -213,6 +238,16 @@ export class NetlinkSocket implements Disposable {
     this.close();
   }
 
+  /** Room for a message of so many bytes, which is sent whole or not at all (EMSGSIZE); the kernel doubles it. */
+  #makeRoom(bytes: number): void {
+    if (bytes <= this.#sendRoom) return;
+    this.#sendRoom = bytes;
+    const size = new Int32Array([bytes]);
+    // Beyond net.core.wmem_max only with CAP_NET_ADMIN over the host.
+    const forced = this.#trySetOption(SOL_SOCKET, SO_SNDBUFFORCE, size);
+    if (forced < 0) this.#setOption(SOL_SOCKET, SO_SNDBUF, size);
+  }
+
   #setOption(
     level: number,
     option: number,
@@ -220,10 +255,12 @@ export class NetlinkSocket implements Disposable {
   ): void {
     check(
       `set option ${option} of a netlink socket`,
-      answer(
-        libc().setsockopt(this.fd, level, option, value, value.byteLength),
-      ),
+      this.#trySetOption(level, option, value),
     );
+  }
+
+  #trySetOption(level: number, option: number, value: Int32Array<ArrayBuffer>): number {
+    return answer(libc().setsockopt(this.fd, level, option, value, value.byteLength));
   }
 }
 
@@ -258,7 +295,8 @@ function nsidIn(control: DataView): number | undefined {
 
 // deno-lint-ignore require-await -- a refusal is a rejection
 async function openHere(_fd: number, socketArguments: SocketArguments): Promise<Descriptor> {
-  return new Descriptor(check("open a socket", socket(...socketArguments)));
+  const opened = socket(...socketArguments);
+  return new Descriptor(check("open a socket", opened, { capability: "CAP_NET_RAW" }));
 }
 
 function socket(...[domain, type, protocol]: SocketArguments): number {

@@ -130,7 +130,9 @@ export const SYMBOLS = {
   statx: { parameters: [int, pointer, int, unsigned, pointer], result: int },
 
   // <sys/file.h>
-  /** int flock(int fd, int operation): on a pool thread, because another process may hold the lock */
+  /** int flock(int fd, int operation) */
+  flock: { parameters: [int, int], result: int },
+  /** the same on a pool thread, because another process may hold the lock */
   flockAsync: {
     name: "flock",
     parameters: [int, int],

@@ -104,6 +104,11 @@ export async function lock(fd: number, operation: number): Promise<number> {
   return answer(await libc().flockAsync(fd, operation));
 }
 
+/** flock(2) that does not wait: with LOCK_NB. */
+export function tryLock(fd: number, operation: number): number {
+  return answer(libc().flock(fd, operation));
+}
+
 /** What identifies a file: the same device and inode are the same file. */
 export interface FileIdentity {
   device: string;

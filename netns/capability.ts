@@ -9,13 +9,15 @@ import { errnoOf } from "../ffi/errno.ts";
 import { capabilityRemedy, type ErrorDetails, kernelError } from "../ffi/errors.ts";
 import { readFile } from "../ffi/system.ts";
 
-/** The capabilities that something here asks for, with their bit. */
+/** The capabilities that something in the library asks for, with their bit. */
 const CAPABILITIES = {
   CAP_DAC_OVERRIDE: 1,
+  CAP_NET_BROADCAST: 11,
   CAP_NET_ADMIN: 12,
   CAP_NET_RAW: 13,
   CAP_SYS_PTRACE: 19,
   CAP_SYS_ADMIN: 21,
+  CAP_SETFCAP: 31,
 } as const;
 
 /** One of them. */
@@ -52,10 +54,19 @@ export function remedyFor(capability: Capability): string {
 
 /** Whether the calling thread has a capability in its user namespace. */
 export function hasCapability(capability: Capability): boolean {
-  const [, effective] =
-    /^CapEff:\s*([\da-f]+)$/m.exec(readFile("/proc/thread-self/status") ?? "") ?? [];
+  const effective = ownStatus(/^CapEff:\s*([\da-f]+)$/m);
   return effective !== undefined &&
     (BigInt(`0x${effective}`) >> BigInt(CAPABILITIES[capability]) & 1n) === 1n;
+}
+
+/** Whether the calling thread is the host's root, whose are the files under /proc/sys. */
+export function isHostsRoot(): boolean {
+  return ownStatus(/^Uid:\s*\d+\s+(\d+)/m) === "0" && isHostsUserNamespace();
+}
+
+/** A value of proc_pid_status(5). */
+function ownStatus(line: RegExp): string | undefined {
+  return line.exec(readFile("/proc/thread-self/status") ?? "")?.[1];
 }
 
 /** The host's maps every user to itself; others can't. */

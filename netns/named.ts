@@ -77,7 +77,7 @@ export async function createNamed(name: string, netns: number): Promise<void> {
   using _lock = await prepareDirectory(operation);
   const created = open(path, O_RDONLY | O_CREAT | O_EXCL);
   if (created >= 0) close(created);
-  else if (created !== -EEXIST || !await isLeftBehind(path)) check(operation, created);
+  else if (created !== -EEXIST || !await isLeftBehind(path)) checkFile(operation, created);
   const mounted = mount(`/proc/self/fd/${netns}`, path, "none", MS_BIND);
   if (mounted < 0) {
     unlink(path);
@@ -100,7 +100,7 @@ async function isLeftBehind(path: string): Promise<boolean> {
 /** Makes /run/netns a mount that other mount namespaces share, so that names come and go there too. */
 async function prepareDirectory(operation: string): Promise<Disposable> {
   const made = mkdir(DIRECTORY, 0o755);
-  if (made < 0 && made !== -EEXIST) check(operation, made);
+  if (made < 0 && made !== -EEXIST) checkFile(operation, made);
   const directory = Descriptor.open(DIRECTORY, O_RDONLY | O_DIRECTORY);
   try {
     // `ip netns add` takes the same lock.
@@ -123,7 +123,7 @@ async function prepareDirectory(operation: string): Promise<Disposable> {
 export function listNamed(): NamedNetns[] {
   const opened = open(DIRECTORY, O_RDONLY | O_DIRECTORY);
   if (opened === -ENOENT) return [];
-  using directory = new Descriptor(check("list network namespaces", opened));
+  using directory = new Descriptor(checkFile("list network namespaces", opened));
   const names = readDirectory(directory.fd);
   if (typeof names === "number") {
     throw kernelError("list network namespaces", -names);
@@ -144,8 +144,13 @@ export function removeNamed(name: string): boolean {
   }
   const unlinked = unlink(path);
   if (unlinked === -ENOENT) return false;
-  check(operation, unlinked);
+  checkFile(operation, unlinked);
   return true;
+}
+
+/** The value of a call about a file under /run, which is root's, or its error thrown. */
+function checkFile(operation: string, answer: number): number {
+  return check(operation, answer, deniedDetails(-answer, "CAP_DAC_OVERRIDE"));
 }
 
 /** The number of the namespace that is mounted on a name's file, if one is. */

@@ -219,7 +219,7 @@ export class Netns implements Disposable {
    * const nsid = await netns.setNsid("auto");
    * using rtnl = Rtnl.open();
    * for await (const event of rtnl.monitor(["link"], { allNamespaces: true })) {
-   *   if (event.nsid === nsid) console.log(event);
+   *   if ("nsid" in event && event.nsid === nsid) console.log(event);
    * }
    * ```
    */

@@ -130,7 +130,9 @@ export class NetnsProcess implements AsyncDisposable {
     const number = signalNumber(signal);
     if (this.#pidfd.closed) return;
     const sent = pidfdSendSignal(this.#pidfd.fd, number);
-    if (sent !== -errnoOf("ESRCH")) check(`send ${signal} to ${this.#what}`, sent);
+    if (sent !== -errnoOf("ESRCH")) {
+      check(`send ${signal} to ${this.#what}`, sent, { capability: "CAP_KILL" });
+    }
   }
 
   /** Waits until it ends, and gathers what it says on those of its outputs that are "piped". */
@@ -251,15 +253,22 @@ async function start(
     const started = unfurnished ?? await resident.ask<Started>(program);
     if ("pid" in started) return started.pid;
     const { failed, errno } = started;
-    if (unfurnished !== undefined || errno !== errnoOf("ENOENT")) {
-      throw refusedCall(operation, failed, errno);
-    }
-    throw kernelError(operation, errno, {
-      remedy: program.cwd === undefined
-        ? "there is no such program"
-        : `there is no such program, or no directory ${program.cwd}`,
-    });
+    const remedy = unfurnished === undefined ? remedyFor(program, errno) : undefined;
+    if (remedy === undefined) throw refusedCall(operation, failed, errno);
+    throw kernelError(operation, errno, { remedy });
   });
+}
+
+/** Why a program can't be started, where that is the program's fault. */
+function remedyFor({ cwd }: Program, errno: number): string | undefined {
+  if (errno === errnoOf("ENOENT")) {
+    const directory = cwd === undefined ? "" : `, or no directory ${cwd}`;
+    return `there is no such program${directory}`;
+  }
+  if (errno === errnoOf("EACCES")) {
+    const directory = cwd === undefined ? "" : `, or may not enter ${cwd}`;
+    return `this process may not execute the file${directory}; see its mode`;
+  }
 }
 
 function programOf(operation: string, file: string, options: SpawnOptions): Program {

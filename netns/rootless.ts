@@ -6,9 +6,15 @@
 
 import { MS_NODEV, MS_NOSUID, O_RDWR, O_TMPFILE } from "../ffi/constants.ts";
 import { errnoOf } from "../ffi/errno.ts";
-import { check, kernelError, PermissionError, UnsupportedError } from "../ffi/errors.ts";
+import { kernelError, PermissionError, UnsupportedError } from "../ffi/errors.ts";
 import { close, mount, open, readFile, readLink } from "../ffi/system.ts";
-import { hasCapability } from "./capability.ts";
+import {
+  hasCapability,
+  isHostsRoot,
+  isHostsUserNamespace,
+  refusedCall,
+  remedyFor,
+} from "./capability.ts";
 import { become, spawn } from "./process.ts";
 import { HERE } from "./residents.ts";
 
@@ -55,7 +61,10 @@ export async function restartRootless(): Promise<void> {
   if (refusal !== "") {
     throw new PermissionError(operation, {
       denied: "unshare(1) is refused",
-      remedy: explain(refusal, false, setting),
+      // Root may not be root of a user namespace without (user_namespaces(7)).
+      remedy: isHostsRoot() && !hasCapability("CAP_SETFCAP")
+        ? remedyFor("CAP_SETFCAP")
+        : explain(refusal, false, setting),
     });
   }
   const program = readLink("/proc/self/exe");
@@ -100,11 +109,13 @@ async function tryOut(operation: string): Promise<string> {
 
 /** In a user namespace the host's /run belongs to somebody without a number there. */
 function makeRunWritable(): void {
+  // It is the host's own, which must not be hidden from others.
+  if (isHostsUserNamespace()) return;
   const probe = open("/run", O_TMPFILE | O_RDWR, 0o600);
   if (probe >= 0) close(probe);
   if (probe !== -errnoOf("EACCES")) return;
   const mounted = mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755");
-  check("mount a /run of its own", mounted);
+  if (mounted < 0) throw refusedCall("make /run writable", "mount /run", -mounted);
 }
 
 function setting(name: string): string | undefined {

@@ -15,7 +15,13 @@ import {
   NotFoundError,
 } from "../ffi/errors.ts";
 import { openBeneath, readAll, readDirectory, writeText } from "../ffi/system.ts";
-import { deniedDetails, hasCapability, isHostsUserNamespace, remedyFor } from "./capability.ts";
+import {
+  deniedDetails,
+  hasCapability,
+  isHostsRoot,
+  isHostsUserNamespace,
+  remedyFor,
+} from "./capability.ts";
 import { Netns, type NetnsOptions } from "./netns.ts";
 import { openThere, readSysctlsThere } from "./visitor.ts";
 
@@ -348,14 +354,15 @@ function deniedSysctl(errno: number, path: string, flags: number): ErrorDetails 
   const writing = flags === O_WRONLY;
   const oneWay = writing ? "it can only be read" : "it can only be written";
   const capable = hasCapability(capability);
-  if (capable && isHostsUserNamespace()) {
-    return { remedy: writing ? `${oneWay}, or can't be changed any more` : oneWay };
-  }
-  if (capability === "CAP_SYS_ADMIN") {
+  // All but those of a namespace are files of root's, which no capability opens for others.
+  if (capability === "CAP_SYS_ADMIN" && !(capable && isHostsRoot())) {
     return {
       remedy:
-        "it needs the host's root (CAP_SYS_ADMIN outside of any user namespace): run it there, under sudo",
+        "it needs the host's root (CAP_SYS_ADMIN and user id 0, outside of any user namespace): run it there, under sudo",
     };
+  }
+  if (capable && isHostsUserNamespace()) {
+    return { remedy: writing ? `${oneWay}, or can't be changed any more` : oneWay };
   }
   return capable ? { remedy: `${oneWay} here, or ${remedyFor(capability)}` } : details;
 }
