@@ -8,31 +8,46 @@ import { ExistsError, NetlinkError, NotFoundError } from "../ffi/errors.ts";
 import { errnoOf } from "../ffi/errno.ts";
 import { identify } from "../ffi/system.ts";
 import { connect, Netns, type NetnsOptions } from "../netns/netns.ts";
+import { setSysctls } from "../netns/sysctl.ts";
 import { describeTarget, type NetnsTarget } from "../netns/target.ts";
 import { type Address, address } from "../rtnl/address.ts";
-import { type Link, link, SKIP_STATS } from "../rtnl/link.ts";
-import type { Request } from "../rtnl/request.ts";
 import type { Results } from "../rtnl/connection.ts";
+import { type Link, link, SKIP_STATS } from "../rtnl/link.ts";
 import { netconf } from "../rtnl/netconf.ts";
+import type { Request } from "../rtnl/request.ts";
 import { type Route, route } from "../rtnl/route.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
+import { flagsAtOnce } from "./addresses.ts";
+import { chooseAddresses } from "./attach_addresses.ts";
+import { ensureBridge } from "./attach_bridge.ts";
 import {
   type AttachSpec,
   type AttachStep,
+  checkGateways,
   familiesOf,
   readSpec,
   type Wanted,
 } from "./attach_input.ts";
-import { flagsAtOnce } from "./addresses.ts";
-import { type Attachment, attachmentsOf, removeAttachments } from "./attachments.ts";
+import {
+  type Attachment,
+  deleteHalfMade,
+  deleteLinks,
+  findAttachments,
+  throwFirst,
+} from "./attachments.ts";
 import { type Bridge, requireBridge } from "./bridges.ts";
-import { type Family, forwardingMark, startForwarding } from "./forwarding.ts";
+import { type Family, startForwarding } from "./forwarding.ts";
 import { isLinkLocal } from "./input.ts";
 import { absentIsFalse, findLink, getLink } from "./links.ts";
-import { formatTag, idAltName, type Tag } from "./tag.ts";
+import { withHostLock } from "./lock.ts";
+import { makeNetns, removeMadeNetns } from "./made_netns.ts";
+import { needsNat, translateFor } from "./nat.ts";
+import { limitRate } from "./rate.ts";
+import { settle } from "./settle.ts";
+import { addressAltName, formatTag, idAltName, makingAltName, parseTag, type Tag } from "./tag.ts";
 import { Undo } from "./undo.ts";
 
-/** The links of all attachments, for deleting many at once. */
+/** The links of all attachments, for `ip link show group 25708`. */
 const GROUP = 0x646c;
 
 /**
@@ -40,12 +55,16 @@ const GROUP = 0x646c;
  *
  * The container's end is born in its namespace under its final name, so no link is ever moved, and when
  * the namespace dies the kernel takes both ends away. The addresses are usable at once (no duplicate
- * address detection). The host forwards from then on where it is the gateway. `detach` puts back what
- * was changed; `lo` stays up.
+ * address detection), and no other container's: of a bridge, or of all that are routed. The host forwards
+ * from then on where it is the gateway. `detach` puts back what was changed; `lo` stays up.
+ *
+ * One attach, detach or sweep at a time changes a host, of all processes. One that was killed leaves
+ * nothing: the next of the same owner takes it away.
  *
  * `InputError` for what can't be meant, `NotFoundError` when the namespace or the bridge is absent,
- * `ExistsError` when the container has a link of that name, `PermissionError` without CAP_NET_ADMIN over
- * both namespaces. Whatever fails, nothing is left behind.
+ * `ExistsError` when the container has a link of that name, or another container the address, id or port,
+ * `PoolExhaustedError` when no address is free, `PermissionError` without CAP_NET_ADMIN over both
+ * namespaces. Whatever fails, nothing is left behind.
  *
  * @example A container on a bridge
  * ```ts
@@ -59,13 +78,55 @@ const GROUP = 0x646c;
  * });
  * console.log(attachment.hostInterface);
  * ```
+ *
+ * @example The next free address of a bridge that is made when needed, with a way out and a way in
+ * ```ts
+ * import { attach } from "@denolink/denolink";
+ *
+ * const { addresses } = await attach({
+ *   netns: { pid: 4242 },
+ *   bridge: { name: "br0", addresses: ["10.0.0.1/24", "fd00::1/64"] },
+ *   addresses: ["auto"],
+ *   gateways: ["auto"],
+ *   masquerade: true,
+ *   publish: [{ protocol: "tcp", hostPort: 8080, port: 80 }],
+ * });
+ * console.log(addresses);
+ * ```
  */
 export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Promise<Attachment> {
   const wanted = readSpec(spec);
-  using container = Netns.open(spec.netns);
-  using here = options.netns && Netns.open(options.netns);
+  using here = options.netns === undefined ? Netns.current() : Netns.open(options.netns);
+  // Before the lock: a namespace that is not there is no reason to wait.
+  using pinned = wanted.createNetns === undefined ? Netns.open(spec.netns) : undefined;
+  using outside = await connect(options.netns === undefined ? {} : { netns: here });
+  const operation = `attach ${wanted.interface} of ${describeTarget(spec.netns)}`;
+  return await withHostLock(operation, here, async () => {
+    await deleteHalfMade(outside, wanted.owner);
+    const name = wanted.createNetns;
+    using made = name === undefined ? undefined : await makeNetns(name, here, wanted.owner);
+    using container = Netns.open(made ?? pinned ?? spec.netns);
+    try {
+      return await attachTo(container, { spec, wanted, here, outside });
+    } catch (error) {
+      if (made !== undefined) removeMadeNetns({ name: name!, id: made.id });
+      throw error;
+    }
+  });
+}
+
+/** What an attach is about. */
+interface Task {
+  spec: AttachSpec;
+  wanted: Wanted;
+  here: Netns;
+  outside: Rtnl;
+}
+
+/** Attaches a namespace; the host's lock is held. */
+async function attachTo(container: Netns, task: Task): Promise<Attachment> {
+  const { spec, here, outside } = task;
   const host: NetnsOptions = { netns: here };
-  using outside = await connect(host);
   // The thread that opens it works beside this one, so it is waited for when it is needed.
   const opening = container.connect();
   await using _inside = closing(opening);
@@ -74,36 +135,56 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
   try {
     await step("pin the namespace");
 
-    const { bridge, forwarding, forwardingWasOff, switchedOff } = await survey(
-      outside,
-      wanted,
-      spec.bridge,
-    );
+    let wanted = task.wanted;
+    if (wanted.bridge?.shape !== undefined) {
+      const { shape } = wanted.bridge;
+      undo.defer(async () => void await settle(outside, here, wanted.owner));
+      await ensureBridge(outside, { ...wanted.bridge, shape }, wanted.owner);
+      await step("make the bridge");
+    }
+    if (wanted.replace) await deleteReplaced(outside, container, wanted);
+    const bridge = wanted.bridge === undefined ? undefined : await findBridge(outside, wanted);
+    if (wanted.auto !== undefined || wanted.autoGateways) {
+      wanted = await chooseAddresses(outside, bridge!, wanted);
+      checkGateways(wanted.gateways, wanted.addresses, true);
+    }
+    const { forwarding, switchedOff } = await survey(outside, wanted, bridge);
     const tag: Tag = {
+      owner: wanted.owner,
       id: wanted.id,
       netns: container.id,
       interface: wanted.interface,
       addresses: wanted.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
       gateways: wanted.gateways.map(({ address }) => address),
       forwarding,
-      forwardingWasOff,
+      masquerade: wanted.masquerade,
+      publish: wanted.publish,
     };
     const mtu = wanted.mtu ?? bridge?.mtu ?? 1500;
     // 44 random bits: no look-up, no counter to share, no name that another container could hash to.
     const hostInterface = `veth${crypto.randomUUID().replaceAll("-", "").slice(0, 11)}`;
-    const attachment: Attachment = { ...tag, hostInterface, bridge: spec.bridge, mtu };
-    await createPair(attachment, bridge, container, outside, opening);
+    const attachment: Attachment = { ...tag, hostInterface, bridge: bridge?.name, mtu };
+    if (wanted.publish.length > 0) await refusePublished(outside, attachment);
+    await createPair(attachment, wanted, bridge, container, outside, opening);
     undo.defer(async () => {
-      await removeAttachments([attachment], await attachmentsOf(outside), outside, host);
+      const left = await findLink(outside, { name: hostInterface });
+      if (left !== undefined) {
+        await absentIsFalse(() => outside.links.delete({ index: left.index }));
+      }
+      await settle(outside, here, wanted.owner);
     });
     await step("create the pair");
 
-    // The link that remembers whether the host forwarded before.
-    let bearer = bridge?.index;
-    if (bearer === undefined) {
-      bearer = (await getLink(outside, hostInterface)).index;
-      await all(outside, hostRequests(wanted, bearer));
-      await step("route on the host");
+    if (bridge === undefined || wanted.rate.receive !== undefined) {
+      const { index } = await getLink(outside, hostInterface);
+      if (bridge === undefined) {
+        await all(outside, hostRequests(wanted, index));
+        await step("route on the host");
+      }
+      if (wanted.rate.receive !== undefined) {
+        await all(outside, forAttach(wanted, [limitRate(index, wanted.rate.receive)]));
+        await step("limit the rate");
+      }
     }
 
     const inside = await opening;
@@ -119,12 +200,30 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
     ]);
     await step("configure the container");
 
-    await startForwarding(switchedOff, bearer, outside, host);
+    if (Object.keys(wanted.sysctls).length > 0) {
+      const previous = await setSysctls(wanted.sysctls, { netns: container });
+      undo.defer(async () => void await setSysctls(previous, { netns: container }));
+      await step("set sysctls");
+    }
+
+    await startForwarding(switchedOff, outside, host);
     await step("switch forwarding on");
+
+    if (needsNat(attachment)) {
+      const translated = (await findAttachments(outside))
+        .filter((it) => it.owner === wanted.owner && needsNat(it));
+      await translateFor(translated, wanted.owner, outside);
+      await step("translate addresses");
+    }
 
     confirmAlive(spec.netns, container);
     await step("look whether the container lives");
 
+    // From now on it is no longer half made.
+    await outside.links.deleteAltNames({
+      ...{ name: hostInterface, altNames: [makingAltName(wanted.owner)] },
+    });
+    await step("commit");
     return attachment;
   } catch (error) {
     throw await undo.after(error);
@@ -143,13 +242,29 @@ function closing(opening: Promise<Rtnl>): AsyncDisposable {
   };
 }
 
-/** What there is on the host. */
+/** Deletes what the attach takes the place of; what the host did for it follows from what is attached. */
+async function deleteReplaced(outside: Rtnl, container: Netns, wanted: Wanted): Promise<void> {
+  const replaced = (await findAttachments(outside)).filter((it) =>
+    it.owner === wanted.owner && it.interface === wanted.interface &&
+    (it.netns === container.id || wanted.id !== undefined && it.id === wanted.id)
+  );
+  await deleteLinks(outside, replaced);
+}
+
+/** The bridge that the attach names; `NotFoundError` and `InputError` say that it was for the attach. */
+async function findBridge(outside: Rtnl, wanted: Wanted): Promise<Bridge> {
+  const { name } = wanted.bridge!;
+  const operation = `attach ${wanted.interface} to bridge ${name}`;
+  const found = await outside.request({
+    ...link.get({ name, extendedMask: SKIP_STATS }),
+    operation,
+  });
+  return requireBridge(found, operation);
+}
+
+/** For which families the host routes. */
 interface Survey {
-  bridge: Bridge | undefined;
-  /** The families for which this host is the gateway. */
   forwarding: Family[];
-  /** Those of them that it did not forward before its first attachment. */
-  forwardingWasOff: Family[];
   /** Those of them that it does not forward yet. */
   switchedOff: Family[];
 }
@@ -170,56 +285,75 @@ function isOwn(answer: Route | Address | NetlinkError): boolean {
   return !("type" in answer) || answer.type === "local";
 }
 
-/** Looks at the host, with one system call. */
+/** Looks at the host, with one system call; `ExistsError` for addresses that are another container's. */
 async function survey(
   outside: Rtnl,
-  { interface: name, addresses, gateways }: Wanted,
-  bridgeName: string | undefined,
+  { interface: name, addresses, gateways, masquerade, publish }: Wanted,
+  bridge: Bridge | undefined,
 ): Promise<Survey> {
-  const [conf4, conf6, mark4, mark6, ...found] = await outside.batch([
+  const [conf4, conf6, ...found] = await outside.batch([
     netconf.get({ family: "inet" }),
     netconf.get({ family: "inet6" }),
-    link.get({ altName: forwardingMark("inet"), extendedMask: SKIP_STATS }),
-    link.get({ altName: forwardingMark("inet6"), extendedMask: SKIP_STATS }),
     ...gateways.map(ownAddress),
-    ...(bridgeName === undefined ? [] : [{
-      ...link.get({ name: bridgeName, extendedMask: SKIP_STATS }),
-      operation: `attach ${name} to bridge ${bridgeName}`,
-    }]),
+    ...addresses.map(({ address: own }) =>
+      link.get({ altName: addressAltName(bridge?.index ?? 0, own), extendedMask: SKIP_STATS })
+    ),
   ]);
-  const state = {
-    inet: { conf: conf4, mark: mark4 },
-    inet6: { conf: conf6, mark: mark6 },
-  };
-  // A kernel without that family, or without a mark, answers with an error.
-  const isOff = (family: Family) => {
-    const { conf } = state[family];
-    return !(conf instanceof NetlinkError) && conf.forwarding === 0;
-  };
-  const isMarked = (family: Family) => !(state[family].mark instanceof NetlinkError);
-  const routed = (forwarding: Family[], bridge?: Bridge): Survey => ({
-    bridge,
-    forwarding,
-    forwardingWasOff: forwarding.filter((family) => isOff(family) || isMarked(family)),
-    switchedOff: forwarding.filter(isOff),
-  });
-  if (bridgeName === undefined) return routed(familiesOf(addresses));
-  const bridge = found.pop() as Link | NetlinkError;
-  if (bridge instanceof NetlinkError) throw bridge;
+  const holders = found.splice(gateways.length) as (Link | NetlinkError)[];
+  for (const [index, holder] of holders.entries()) {
+    if (holder instanceof NetlinkError) continue;
+    throw addressTaken(name, addresses[index]!.address, holder);
+  }
   const own = gateways.filter((_, i) => isOwn(found[i] as Route | Address | NetlinkError));
-  return routed(familiesOf(own), requireBridge(bridge, `attach ${name} to bridge ${bridgeName}`));
+  const routed = bridge === undefined || masquerade || publish.length > 0;
+  const forwarding = familiesOf(routed ? addresses : own);
+  // A kernel without that family answers with an error.
+  const isOff = (conf: typeof conf4) => !(conf instanceof NetlinkError) && conf.forwarding === 0;
+  const off: Record<Family, boolean> = { inet: isOff(conf4), inet6: isOff(conf6) };
+  return { forwarding, switchedOff: forwarding.filter((family) => off[family]) };
+}
+
+function addressTaken(name: string, address: string, { alias, name: link }: Link): ExistsError {
+  const tag = parseTag(alias);
+  const holder = tag?.id ?? (tag === undefined ? `link ${link}` : `network namespace ${tag.netns}`);
+  return new ExistsError(`attach ${name}`, errnoOf("EEXIST"), {
+    remedy: `address ${address} is that of ${holder}; detach that, or take another address`,
+  });
+}
+
+/** Refuses ports of the host that lead to another container. */
+async function refusePublished(outside: Rtnl, { interface: name, publish }: Attachment) {
+  const others = await findAttachments(outside);
+  for (const { protocol, hostPort } of publish) {
+    const holder = others.find((other) =>
+      other.publish.some((it) => it.protocol === protocol && it.hostPort === hostPort)
+    );
+    if (holder === undefined) continue;
+    throw new ExistsError(`attach ${name}`, errnoOf("EEXIST"), {
+      remedy: `${protocol} port ${hostPort} of the host leads to ${
+        holder.id ?? `network namespace ${holder.netns}`
+      }; detach that, or publish another port`,
+    });
+  }
 }
 
 /** Creates both ends where they belong, and writes on the host's what it is for. */
 async function createPair(
   attachment: Attachment,
+  { mac, hairpin, isolated, addresses, owner }: Wanted,
   bridge: Bridge | undefined,
   container: Netns,
   outside: Rtnl,
   inside: Promise<Rtnl>,
 ): Promise<void> {
   const { hostInterface: name, interface: peer, mtu } = attachment;
-  const altName = idAltName(attachment);
+  const id = idAltName(attachment);
+  const altNames = [
+    makingAltName(owner),
+    ...id === undefined ? [] : [id],
+    ...addresses.map(({ address: own }) => addressAltName(bridge?.index ?? 0, own)),
+  ];
+  const port = hairpin || isolated;
   // The kernel takes no alias at creation; in one system call with it, no kill comes in between.
   const [made, ...marked] = await outside.batch([
     link.add({
@@ -230,11 +364,17 @@ async function createPair(
       master: bridge?.index,
       linkInfo: {
         kind: "veth",
-        data: { peer: { name: peer, mtu, netnsFd: container.fd } },
+        data: { peer: { name: peer, mtu, address: mac, netnsFd: container.fd } },
       },
     }),
     link.set({ name, alias: formatTag(attachment) }),
-    ...(altName === undefined ? [] : [link.addAltNames({ name, altNames: [altName] })]),
+    link.addAltNames({ name, altNames }),
+    ...port
+      ? [link.setKind({
+        name,
+        linkInfo: { slaveKind: "bridge", slaveData: { hairpin, isolated } },
+      })]
+      : [],
   ]);
   if (made instanceof NetlinkError) throw await explainCreation(made, peer, inside);
   const refused = marked.find((result) => result instanceof NetlinkError);
@@ -256,8 +396,8 @@ async function explainCreation(
 }
 
 function idTaken({ id, interface: name }: Attachment, cause: ExistsError): ExistsError {
-  return new ExistsError(`attach ${name} of ${id}`, cause.errno, {
-    remedy: "that id is attached under this name already; detach it or use another id",
+  return new ExistsError(`attach ${name}${id === undefined ? "" : ` of ${id}`}`, cause.errno, {
+    remedy: "that id is attached under this name already; detach it, replace it or use another id",
     cause,
   });
 }
@@ -283,7 +423,8 @@ function containerRequests(
   index: number,
   onBridge: boolean,
 ): Request<void>[] {
-  const { addresses, gateways } = wanted;
+  const { addresses, gateways, routes, rate } = wanted;
+  const flags = onBridge ? [] : ["onlink" as const];
   return forAttach(wanted, [
     ...addresses.map(({ family, address: own, prefixLength }) =>
       address.add({
@@ -295,11 +436,12 @@ function containerRequests(
       })
     ),
     link.set({ index, up: true }),
-    ...gateways.map((gateway) =>
+    ...rate.send === undefined ? [] : [limitRate(index, rate.send)],
+    ...gateways.map((gateway) => route.add({ gateway: gateway.address, oif: index, flags })),
+    ...routes.map(({ destination: { family, address: dst, prefixLength }, gateway }) =>
       route.add({
-        gateway: gateway.address,
-        oif: index,
-        flags: onBridge ? [] : ["onlink"],
+        ...{ family, dst, dstLength: prefixLength, oif: index },
+        ...gateway === undefined ? { scope: "link" } : { gateway: gateway.address, flags },
       })
     ),
   ]);
@@ -333,8 +475,7 @@ async function all<const Requests extends readonly Request<unknown>[]>(
   requests: Requests,
 ): Promise<{ [I in keyof Requests]: Exclude<Results<Requests>[I], NetlinkError> }> {
   const results: unknown = await rtnl.batch(requests);
-  const error = (results as unknown[]).find((result) => result instanceof NetlinkError);
-  if (error !== undefined) throw error;
+  throwFirst(results as unknown[]);
   return results as { [I in keyof Requests]: Exclude<Results<Requests>[I], NetlinkError> };
 }
 

@@ -4,14 +4,12 @@
  * @module
  */
 
-import { connect, Netns, type NetnsOptions } from "../netns/netns.ts";
-import type { NetnsTarget } from "../netns/target.ts";
-import { link } from "../rtnl/link.ts";
+import { connect, type NetnsOptions } from "../netns/netns.ts";
+import { NetlinkError } from "../ffi/errors.ts";
+import { link, type LinkSpec } from "../rtnl/link.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
-import { type Family, forwardingBearer, moveForwardingMark, stopForwarding } from "./forwarding.ts";
-import { checkLinkName } from "./input.ts";
 import { absentIsFalse, findLink } from "./links.ts";
-import { checkId, parseTag, type Tag } from "./tag.ts";
+import { checkOwner, makingAltName, parseTag, type Tag } from "./tag.ts";
 
 /** A container's connection to the host. */
 export interface Attachment extends Tag {
@@ -23,21 +21,25 @@ export interface Attachment extends Tag {
   mtu: number;
 }
 
-/** Which attachment: the one of a namespace, or all with an id. */
-export type DetachTarget =
-  | {
-    /** The container's namespace. */
-    netns: NetnsTarget;
-    /**
-     * The link's name in the container.
-     * @default {"eth0"}
-     */
-    interface?: string | undefined;
-  }
-  | { /** What `attach` was given as `id`. */ id: string };
+/** An attachment with its link's number, and whether it is finished. */
+export interface Found extends Attachment {
+  index: number;
+  /** Its attach was interrupted, or is under way. */
+  making: boolean;
+}
+
+/** Whose attachments, and on which host. */
+export interface OwnerOptions extends NetnsOptions {
+  /**
+   * What `attach` was given as `owner`.
+   * @default {"denolink"}
+   */
+  owner?: string | undefined;
+}
 
 /**
- * What is attached to the host, oldest first: by this program or another one, before a restart or after.
+ * What is attached to the host, oldest first: by this program or another one, before a restart or after;
+ * of one owner, or of all.
  *
  * @example Who is there
  * ```ts
@@ -46,17 +48,25 @@ export type DetachTarget =
  * for (const { id, addresses } of await listAttachments()) console.log(id, addresses);
  * ```
  */
-export async function listAttachments(options?: NetnsOptions): Promise<Attachment[]> {
+export async function listAttachments(
+  { owner, ...options }: OwnerOptions = {},
+): Promise<Attachment[]> {
+  if (owner !== undefined) checkOwner(owner);
   using rtnl = await connect(options);
-  return await attachmentsOf(rtnl);
+  const found = await findAttachments(rtnl);
+  return found.filter((it) => !it.making && (owner === undefined || it.owner === owner))
+    .map(({ index: _, making: __, ...attachment }) => attachment);
 }
 
-/** The attachments on the host that a connection leads to. */
-export async function attachmentsOf(host: Rtnl): Promise<Attachment[]> {
-  const found: Attachment[] = [];
+/** The attachments on the host that a connection leads to, of all owners; or those of a bridge. */
+export async function findAttachments(host: Rtnl, filter: LinkSpec = {}): Promise<Found[]> {
+  const found: Found[] = [];
   const bridges = new Map<number, string | undefined>();
   for await (
-    const { alias, name, master, mtu } of host.links.list({ linkInfo: { kind: "veth" } })
+    const { alias, name, index, altNames, master, mtu } of host.links.list({
+      linkInfo: { kind: "veth" },
+      ...filter,
+    })
   ) {
     const tag = parseTag(alias);
     if (tag === undefined) continue;
@@ -64,85 +74,50 @@ export async function attachmentsOf(host: Rtnl): Promise<Attachment[]> {
       bridges.set(master, (await findLink(host, { index: master }))?.name);
     }
     const bridge = master ? bridges.get(master) : undefined;
-    found.push({ ...tag, hostInterface: name!, bridge, mtu: mtu! });
+    const making = altNames?.includes(makingAltName(tag.owner)) ?? false;
+    found.push({ ...tag, hostInterface: name!, index: index!, bridge, mtu: mtu!, making });
   }
   return found;
 }
 
 /**
- * Takes an attachment away: both ends with their addresses and routes, and the host's forwarding if
- * nobody else needs it and it was off before. False when there was nothing to detach. `NotFoundError`
- * when there is no such namespace.
- *
- * @example By id
- * ```ts
- * import { detach } from "@denolink/denolink";
- *
- * console.log(await detach({ id: "web" }));
- * ```
+ * Deletes the host's ends of attachments, and so both ends: the kernel takes some 20 ms for one link, and
+ * as long for all links of a group, so many get a group of their own first.
  */
-export async function detach(
-  target: DetachTarget,
-  { netns }: NetnsOptions = {},
-): Promise<boolean> {
-  const isMeant = matcher(target);
-  using here = netns && Netns.open(netns);
-  using host = await connect({ netns: here });
-  const attachments = await attachmentsOf(host);
-  const meant = attachments.filter(isMeant);
-  await removeAttachments(meant, attachments, host, { netns: here });
-  return meant.length > 0;
-}
-
-/** Deletes the links of some of all attachments, and stops forwarding where none that stays needs it. */
-export async function removeAttachments(
-  removed: Attachment[],
-  all: Attachment[],
-  rtnl: Rtnl,
-  host: NetnsOptions,
-): Promise<void> {
-  const names = new Set(removed.map(({ hostInterface }) => hostInterface));
-  const staying = all.filter(({ hostInterface }) => !names.has(hostInterface));
-  const wasOff = new Set(removed.flatMap(({ forwardingWasOff }) => forwardingWasOff));
-  for (const family of wasOff) {
-    // The mark would go with its link, so it goes to another one before.
-    const bearer = await forwardingBearer(family, rtnl);
-    if (names.has(bearer?.name ?? "")) await passMarkOn(family, staying, rtnl);
-  }
-  for (const { hostInterface, interface: name, id, netns } of removed) {
+export async function deleteLinks(host: Rtnl, attachments: readonly Found[]): Promise<void> {
+  const [first, second] = attachments;
+  if (first === undefined) return;
+  if (second === undefined) {
+    const { index, interface: name, id, netns } = first;
     await absentIsFalse(() =>
-      rtnl.request({
-        ...link.delete({ name: hostInterface }),
+      host.request({
+        ...link.delete({ index }),
         operation: `detach ${name} of ${id ?? `network namespace number ${netns}`}`,
       })
     );
+    return;
   }
-  if (wasOff.size === 0) return;
-  // Only what is left now counts: others may have been detached meanwhile.
-  const left = await attachmentsOf(rtnl);
-  for (const family of wasOff) {
-    if (!left.some(({ forwarding }) => forwarding.includes(family))) {
-      await stopForwarding(family, rtnl, host);
-    } else if (await forwardingBearer(family, rtnl) === undefined) {
-      await passMarkOn(family, left, rtnl);
-    }
-  }
+  // 30 random bits: a group that nobody else has.
+  const group = 1 + crypto.getRandomValues(new Uint32Array(1))[0]! % 0x3fffffff;
+  // Those that are gone meanwhile need no group.
+  await host.batch(attachments.map(({ index }) => link.set({ index, group })));
+  await absentIsFalse(() =>
+    host.request({
+      ...link.delete({ group }),
+      operation: `detach ${attachments.length} containers`,
+    })
+  );
 }
 
-/** Lets the first link that needs forwarding remember that it was off. */
-async function passMarkOn(family: Family, heirs: Attachment[], rtnl: Rtnl): Promise<void> {
-  const heir = heirs.find(({ forwarding }) => forwarding.includes(family));
-  const found = heir && await findLink(rtnl, { name: heir.hostInterface });
-  if (found?.index !== undefined) await moveForwardingMark(family, found.index, rtnl);
+/** Deletes the link of an attach that was interrupted, if there is one. The host's lock is held. */
+export async function deleteHalfMade(host: Rtnl, owner: string): Promise<void> {
+  const left = await findLink(host, { altName: makingAltName(owner) });
+  if (left === undefined) return;
+  await absentIsFalse(() => host.links.delete({ index: left.index }));
 }
 
-function matcher(target: DetachTarget): (attachment: Attachment) => boolean {
-  if ("id" in target) {
-    const id = checkId(target.id);
-    return (attachment) => attachment.id === id;
-  }
-  const name = checkLinkName(target.interface ?? "eth0");
-  using container = Netns.open(target.netns);
-  const { id } = container;
-  return (attachment) => attachment.netns === id && attachment.interface === name;
+/** Throws the first error of a batch. */
+export function throwFirst(results: readonly unknown[]): void {
+  const error = results.find((result) => result instanceof NetlinkError);
+  if (error !== undefined) throw error;
 }

@@ -6,8 +6,15 @@
 
 export { addAddress, type AddressOptions, flushAddresses } from "./addresses.ts";
 export { attach } from "./attach.ts";
-export type { AttachSpec, AttachStep } from "./attach_input.ts";
-export { type Attachment, detach, type DetachTarget, listAttachments } from "./attachments.ts";
+export type { BridgeSpec } from "./attach_bridge.ts";
+export type { AttachSpec, AttachStep, RouteSpec } from "./attach_input.ts";
+export { type Attachment, listAttachments, type OwnerOptions } from "./attachments.ts";
+export { detach, type DetachTarget } from "./detach.ts";
+export { type AddressPool, PoolExhaustedError } from "./pool.ts";
+export { type Rate } from "./rate.ts";
+export { type Swept } from "./settle.ts";
+export { sweep, type SweepOptions } from "./sweep.ts";
+export { type VxlanSpec } from "./vxlan.ts";
 export {
   addLinkToBridge,
   bridgeMemberCount,
@@ -30,4 +37,4 @@ export {
   type DeviceRouteOptions,
   replaceRouteViaDevice,
 } from "./routes.ts";
-export { type Tag } from "./tag.ts";
+export { type PublishedPort, type Tag } from "./tag.ts";

@@ -191,6 +191,7 @@ const ON_A_BRIDGE: AttachStep[] = [
   "configure the container",
   "switch forwarding on",
   "look whether the container lives",
+  "commit",
 ];
 const ROUTED: AttachStep[] = ON_A_BRIDGE.toSpliced(2, 0, "route on the host");
 
@@ -347,6 +348,9 @@ kernelTest("when the namespace dies the kernel takes both ends away", {}, async 
   await eventually(async () => assertEquals(await listAttachments(host), []));
 });
 
+/** Addresses that nobody has. */
+const FREE = { addresses: ["10.0.0.9/24", "fd00::9/64"] };
+
 kernelTest("bad input is refused, and the kernel is as it was", { run: true }, async (kernel) => {
   const { host, container } = await lab(kernel);
   await createVethPair("vh0", "vp0", host);
@@ -383,8 +387,9 @@ kernelTest("bad input is refused, and the kernel is as it was", { run: true }, a
     [{ id: "x".repeat(65) }, InputError, /1 to 64 bytes/],
     [{ bridge: "br9" }, NotFoundError, /br9.*ENODEV/],
     [{ bridge: "vh0" }, InputError, /vh0 is a link of kind veth, no bridge/],
-    [{ interface: "eth9" }, ExistsError, /has a link eth9 already/],
-    [{ netns: other, interface: "eth9", id: "taken" }, ExistsError, /id is attached/],
+    [{ interface: "eth9", ...FREE }, ExistsError, /has a link eth9 already/],
+    [{ netns: other, interface: "eth9", id: "taken", ...FREE }, ExistsError, /id is attached/],
+    [{ netns: other }, ExistsError, /address 10\.0\.0\.2 is that of taken/],
     [{ netns: { pid: 0x7fffffff } }, NotFoundError, /no such process/],
     [{ netns: { name: "no-such-name" } }, NotFoundError, /no-such-name.*netns list/],
     [{ netns: { path: "/proc/self/ns/mnt" } }, InputError, /no network namespace/],

@@ -1,0 +1,53 @@
+/**
+ * What the host does for its attachments as long as there are some: it forwards, translates addresses, has
+ * bridges. All of it follows from what is attached now, so that one look puts right what a removal, a
+ * container's death or a crash has left.
+ *
+ * @module
+ */
+
+import type { Netns } from "../netns/netns.ts";
+import type { Rtnl } from "../rtnl/rtnl.ts";
+import { findEmptyBridges, removeBridge } from "./attach_bridge.ts";
+import { findAttachments } from "./attachments.ts";
+import { FAMILIES, isMarked, stopForwarding } from "./forwarding.ts";
+import { hasTable, needsNat, translateFor } from "./nat.ts";
+
+/** Something that was taken away, or would be. */
+export interface Swept {
+  /** What it is. */
+  kind: "link" | "bridge" | "netns" | "nat table" | "forwarding";
+  /** Its name; of forwarding the family. */
+  name: string;
+}
+
+/** Takes away what no attachment needs any more, and says what; the host's lock is held. */
+export async function settle(
+  rtnl: Rtnl,
+  host: Netns,
+  owner: string,
+  { dryRun = false }: { dryRun?: boolean } = {},
+): Promise<Swept[]> {
+  const swept: Swept[] = [];
+  const attachments = (await findAttachments(rtnl)).filter(({ making }) => !making);
+  const needed = FAMILIES.filter((family) =>
+    attachments.some(({ forwarding }) => forwarding.includes(family))
+  );
+  for (const family of FAMILIES) {
+    if (needed.includes(family) || !await isMarked(family, rtnl)) continue;
+    swept.push({ kind: "forwarding", name: family });
+  }
+  if (!dryRun) await stopForwarding(needed, rtnl, { netns: host });
+
+  const translated = attachments.filter((it) => it.owner === owner && needsNat(it));
+  if (translated.length === 0 && await hasTable(owner, rtnl)) {
+    swept.push({ kind: "nat table", name: owner });
+  }
+  if (!dryRun) await translateFor(translated, owner, rtnl);
+
+  for (const bridge of await findEmptyBridges(rtnl, owner)) {
+    swept.push({ kind: "bridge", name: bridge.name! });
+    if (!dryRun) await removeBridge(rtnl, bridge);
+  }
+  return swept;
+}
