@@ -10,7 +10,13 @@
  * @module
  */
 
-import { InputError, NetlinkError, RemoteError, UnsupportedError } from "./mod.ts";
+import {
+  InputError,
+  NetlinkError,
+  PoolExhaustedError,
+  RemoteError,
+  UnsupportedError,
+} from "./mod.ts";
 import {
   check,
   type Command,
@@ -89,7 +95,14 @@ function explain(error: unknown, command: Command | undefined, output: Output): 
     output.err(`denolink: ${oneLine(error.message)}; see denolink ${help}\n`);
     return 2;
   }
-  const expected = [InputError, NetlinkError, RemoteError, UnsupportedError, OutputError]
+  const expected = [
+    InputError,
+    NetlinkError,
+    RemoteError,
+    UnsupportedError,
+    PoolExhaustedError,
+    OutputError,
+  ]
     .some((kind) => error instanceof kind);
   if (!expected) throw error;
   output.err(`denolink: ${oneLine((error as Error).message)}\n`);

@@ -47,6 +47,23 @@ const TIMES: Readonly<Record<string, number>> = {
   secs: 1e6,
 };
 
+/** Bits in a second: "10mbit"; `undefined` for what is none. */
+export function parseRate(text: string): number | undefined {
+  return amount(text, RATES, 1);
+}
+
+function amount(
+  text: string,
+  units: Readonly<Record<string, number>>,
+  scale: number,
+): number | undefined {
+  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)([a-z]*)$/i.exec(text) ?? [];
+  const factor = units[unit.toLowerCase()];
+  return digits === undefined || factor === undefined
+    ? undefined
+    : Math.round(Number(digits) * factor * scale);
+}
+
 function withUnit(
   name: string,
   units: Readonly<Record<string, number>>,
@@ -55,13 +72,7 @@ function withUnit(
 ): Form<number> {
   return {
     name,
-    parse(words) {
-      const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)([a-z]*)$/i.exec(words.take() ?? "") ?? [];
-      const factor = units[unit.toLowerCase()];
-      return digits === undefined || factor === undefined
-        ? undefined
-        : Math.round(Number(digits) * factor * scale);
-    },
+    parse: (words) => amount(words.take() ?? "", units, scale),
     json: (value) => value,
     text,
   };
