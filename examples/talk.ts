@@ -16,8 +16,8 @@ export async function serve(hostname: string): Promise<string> {
 }
 
 /** Says something to the server, and returns its answer. */
-export async function call(hostname: string, words: string): Promise<string> {
-  using connection = await patiently(() => Deno.connect({ hostname, port: PORT }));
+export async function call(hostname: string, words: string, port = PORT): Promise<string> {
+  using connection = await patiently(() => Deno.connect({ hostname, port }));
   await connection.write(new TextEncoder().encode(words));
   return await read(connection);
 }

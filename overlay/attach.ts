@@ -30,9 +30,11 @@ import {
 } from "./attach_input.ts";
 import {
   type Attachment,
+  deleteDead,
   deleteHalfMade,
   deleteLinks,
   findAttachments,
+  type Found,
   throwFirst,
 } from "./attachments.ts";
 import { type Bridge, requireBridge } from "./bridges.ts";
@@ -42,6 +44,7 @@ import { absentIsFalse, findLink, getLink } from "./links.ts";
 import { withHostLock } from "./lock.ts";
 import { makeNetns, removeMadeNetns } from "./made_netns.ts";
 import { needsNat, translateFor } from "./nat.ts";
+import { PoolExhaustedError } from "./pool.ts";
 import { limitRate } from "./rate.ts";
 import { settle } from "./settle.ts";
 import { addressAltName, formatTag, idAltName, makingAltName, parseTag, type Tag } from "./tag.ts";
@@ -102,12 +105,17 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
   using outside = await connect(options.netns === undefined ? {} : { netns: here });
   const operation = `attach ${wanted.interface} of ${describeTarget(spec.netns)}`;
   return await withHostLock(operation, here, async () => {
-    await deleteHalfMade(outside, wanted.owner);
+    if (await deleteHalfMade(outside, wanted.owner)) await settle(outside, here, wanted.owner);
     const name = wanted.createNetns;
     using made = name === undefined ? undefined : await makeNetns(name, here, wanted.owner);
     using container = Netns.open(made ?? pinned ?? spec.netns);
+    const task = { spec, wanted, here, outside };
     try {
-      return await attachTo(container, { spec, wanted, here, outside });
+      return await attachTo(container, task).catch(async (error) => {
+        const isTaken = error instanceof ExistsError || error instanceof PoolExhaustedError;
+        if (!isTaken || !await deleteDead(outside)) throw error;
+        return await attachTo(container, task);
+      });
     } catch (error) {
       if (made !== undefined) removeMadeNetns({ name: name!, id: made.id });
       throw error;
@@ -139,10 +147,14 @@ async function attachTo(container: Netns, task: Task): Promise<Attachment> {
     if (wanted.bridge?.shape !== undefined) {
       const { shape } = wanted.bridge;
       undo.defer(async () => void await settle(outside, here, wanted.owner));
-      await ensureBridge(outside, { ...wanted.bridge, shape }, wanted.owner);
+      await ensureBridge(outside, { ...wanted.bridge, shape }, wanted.owner, here);
       await step("make the bridge");
     }
-    if (wanted.replace) await deleteReplaced(outside, container, wanted);
+    const replaced = wanted.replace ? await findReplaced(outside, container, wanted) : [];
+    if (replaced.length > 0) {
+      undo.defer(async () => void await settle(outside, here, wanted.owner));
+      await deleteLinks(outside, replaced);
+    }
     const bridge = wanted.bridge === undefined ? undefined : await findBridge(outside, wanted);
     if (wanted.auto !== undefined || wanted.autoGateways) {
       wanted = await chooseAddresses(outside, bridge!, wanted);
@@ -160,7 +172,8 @@ async function attachTo(container: Netns, task: Task): Promise<Attachment> {
       masquerade: wanted.masquerade,
       publish: wanted.publish,
     };
-    const mtu = wanted.mtu ?? bridge?.mtu ?? 1500;
+    const largest = Math.min(wanted.bridge?.shape?.mtu ?? Infinity, bridge?.mtu ?? 1500);
+    const mtu = wanted.mtu ?? largest;
     // 44 random bits: no look-up, no counter to share, no name that another container could hash to.
     const hostInterface = `veth${crypto.randomUUID().replaceAll("-", "").slice(0, 11)}`;
     const attachment: Attachment = { ...tag, hostInterface, bridge: bridge?.name, mtu };
@@ -224,6 +237,8 @@ async function attachTo(container: Netns, task: Task): Promise<Attachment> {
       ...{ name: hostInterface, altNames: [makingAltName(wanted.owner)] },
     });
     await step("commit");
+    // What the host did for those only goes last, so that what this one needs too never stops.
+    if (replaced.length > 0) await settle(outside, here, wanted.owner);
     return attachment;
   } catch (error) {
     throw await undo.after(error);
@@ -242,13 +257,12 @@ function closing(opening: Promise<Rtnl>): AsyncDisposable {
   };
 }
 
-/** Deletes what the attach takes the place of; what the host did for it follows from what is attached. */
-async function deleteReplaced(outside: Rtnl, container: Netns, wanted: Wanted): Promise<void> {
-  const replaced = (await findAttachments(outside)).filter((it) =>
+/** What the attach takes the place of. */
+async function findReplaced(outside: Rtnl, container: Netns, wanted: Wanted): Promise<Found[]> {
+  return (await findAttachments(outside)).filter((it) =>
     it.owner === wanted.owner && it.interface === wanted.interface &&
     (it.netns === container.id || wanted.id !== undefined && it.id === wanted.id)
   );
-  await deleteLinks(outside, replaced);
 }
 
 /** The bridge that the attach names; `NotFoundError` and `InputError` say that it was for the attach. */

@@ -7,16 +7,26 @@
 
 import { ExistsError, InputError, NetlinkError } from "../ffi/errors.ts";
 import { errnoOf } from "../ffi/errno.ts";
+import type { Netns } from "../netns/netns.ts";
+import { setSysctl } from "../netns/sysctl.ts";
 import { address } from "../rtnl/address.ts";
-import { link, type LinkSpec, SKIP_STATS } from "../rtnl/link.ts";
+import { type Link, link, SKIP_STATS } from "../rtnl/link.ts";
 import type { Request } from "../rtnl/request.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
 import { flagsAtOnce } from "./addresses.ts";
+import type { Attachment } from "./attachments.ts";
 import { type Bridge, requireBridge } from "./bridges.ts";
 import { checkLinkName, type Cidr, parseCidr } from "./input.ts";
 import { absentIsFalse, findLink } from "./links.ts";
-import { type BridgeTag, formatBridgeTag, parseBridgeTag } from "./tag.ts";
-import { ensureVxlan, readVxlan, removeVxlan, type VxlanSpec, type WantedVxlan } from "./vxlan.ts";
+import { type BridgeTag, formatBridgeTag, makingAltName, parseBridgeTag } from "./tag.ts";
+import {
+  ensureVxlan,
+  isOwnVxlan,
+  readVxlan,
+  removeVxlan,
+  type VxlanSpec,
+  type WantedVxlan,
+} from "./vxlan.ts";
 
 /** What a bridge shall be like. */
 export interface BridgeSpec {
@@ -89,6 +99,7 @@ export async function ensureBridge(
   rtnl: Rtnl,
   { name, shape }: WantedBridge & { shape: Shape },
   owner: string,
+  host: Netns,
 ): Promise<void> {
   const operation = `make bridge ${name}`;
   const found = await findLink(rtnl, { name });
@@ -106,13 +117,7 @@ export async function ensureBridge(
     }
   }
   const bridge = found ?? await rtnl.links.get({ name, extendedMask: SKIP_STATS });
-  await differ(rtnl, bridge.index!, shape, tag?.owner === owner ? tag : undefined);
-  if (tag?.owner === owner && tag.addresses.join() !== wanted.join()) {
-    await rtnl.links.set({
-      index: bridge.index,
-      alias: formatBridgeTag({ owner, addresses: wanted }),
-    });
-  }
+  await differ(rtnl, bridge as Bridge, shape, tag?.owner === owner ? tag : undefined, host);
   if (shape.vxlan !== undefined) await ensureVxlan(rtnl, bridge as Bridge, shape.vxlan);
 }
 
@@ -122,7 +127,6 @@ async function create(rtnl: Rtnl, name: string, shape: Shape, tag: BridgeTag): P
     link.add({
       name,
       up: true,
-      ...optional(shape),
       linkInfo: { kind: "bridge", data: data(shape) },
     }),
     link.set({ name, alias: formatBridgeTag(tag) }),
@@ -131,10 +135,6 @@ async function create(rtnl: Rtnl, name: string, shape: Shape, tag: BridgeTag): P
   if (error === undefined) return;
   if (!(results[0] instanceof NetlinkError)) await absentIsFalse(() => rtnl.links.delete({ name }));
   throw error;
-}
-
-function optional({ mtu }: Shape): Pick<LinkSpec, "mtu"> {
-  return mtu === undefined ? {} : { mtu };
 }
 
 function data({ stp, vlanFiltering }: Shape) {
@@ -147,9 +147,10 @@ function data({ stp, vlanFiltering }: Shape) {
 /** Changes what differs, and nothing else: containers are talking. */
 async function differ(
   rtnl: Rtnl,
-  index: number,
+  { index, name }: Bridge,
   shape: Shape,
   tag: BridgeTag | undefined,
+  host: Netns,
 ): Promise<void> {
   const [now, addresses] = await rtnl.batch([
     link.get({ index, extendedMask: SKIP_STATS }),
@@ -160,22 +161,32 @@ async function differ(
   const has = addresses.map((it) => `${it.local ?? it.address}/${it.prefixLength}`);
   const wanted = shape.addresses.map((it) => `${it.address}/${it.prefixLength}`);
   const former = (tag?.addresses ?? []).map(parseCidr)
-    .filter((it) => !wanted.includes(`${it.address}/${it.prefixLength}`));
+    .map((it) => ({ ...it, text: `${it.address}/${it.prefixLength}` }))
+    .filter(({ text }) => !wanted.includes(text) && has.includes(text));
+  if (former.some(({ family }) => family === "inet")) {
+    // Or the kernel takes all others of the subnet away with its first one (ip-sysctl).
+    await setSysctl(`net/ipv4/conf/${name}/promote_secondaries`, 1, { netns: host });
+  }
   const current = now.linkInfo?.kind === "bridge" ? now.linkInfo.data : undefined;
   const changes: Request<void>[] = [
+    // In one system call with the addresses: what is written is what a crash leaves.
+    ...tag === undefined || tag.addresses.join() === wanted.join() ? [] : [
+      link.set({ index, alias: formatBridgeTag({ owner: tag.owner, addresses: wanted }) }),
+    ],
     ...shape.addresses.filter((_, i) => !has.includes(wanted[i]!)).map((it) =>
       address.add({
         ...{ index, family: it.family, address: it.address, prefixLength: it.prefixLength },
         flags: flagsAtOnce(it.family),
       })
     ),
-    ...former.filter((it) => has.includes(`${it.address}/${it.prefixLength}`)).map((it) =>
+    ...former.map((it) =>
       address.delete({
         ...{ index, family: it.family, address: it.address, prefixLength: it.prefixLength },
       })
     ),
     ...now.flags?.includes("up") ? [] : [link.set({ index, up: true })],
-    ...shape.mtu === undefined || shape.mtu === now.mtu
+    // Given at creation it would not last; and with a vxlan it can't be more than that lets through.
+    ...shape.mtu === undefined || shape.mtu === now.mtu || shape.vxlan !== undefined
       ? []
       : [link.set({ index, mtu: shape.mtu })],
     ...shape.stp === undefined || (current?.stpState !== 0) === shape.stp ? [] : [
@@ -192,13 +203,24 @@ async function differ(
   if (error !== undefined) throw error;
 }
 
-/** The bridges that an owner's attachments made and that have no container left. The host's lock is held. */
-export async function findEmptyBridges(rtnl: Rtnl, owner: string): Promise<Bridge[]> {
+/**
+ * The bridges that an owner's attachments made and that have none of these attachments and no other port,
+ * but what is half made. The host's lock is held.
+ */
+export async function findEmptyBridges(
+  rtnl: Rtnl,
+  owner: string,
+  attachments: readonly Attachment[],
+): Promise<Bridge[]> {
+  const used = new Set(attachments.map(({ bridge }) => bridge));
+  const halfMade = makingAltName(owner);
   const empty: Bridge[] = [];
   for await (const bridge of rtnl.links.list({ linkInfo: { kind: "bridge" } })) {
-    if (parseBridgeTag(bridge.alias)?.owner !== owner) continue;
+    if (parseBridgeTag(bridge.alias)?.owner !== owner || used.has(bridge.name)) continue;
     const ports = await Array.fromAsync(rtnl.links.list({ master: bridge.index }));
-    if (ports.every(({ kind }) => kind === "vxlan")) empty.push(bridge as Bridge);
+    const isNobodys = ({ alias, altNames }: Link) =>
+      isOwnVxlan(alias) || altNames?.includes(halfMade) === true;
+    if (ports.every(isNobodys)) empty.push(bridge as Bridge);
   }
   return empty;
 }

@@ -5,8 +5,9 @@
  */
 
 import { connect, type NetnsOptions } from "../netns/netns.ts";
-import { NetlinkError } from "../ffi/errors.ts";
+import { NetlinkError, NotFoundError } from "../ffi/errors.ts";
 import { link, type LinkSpec } from "../rtnl/link.ts";
+import { netnsId } from "../rtnl/netns_id.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
 import { absentIsFalse, findLink } from "./links.ts";
 import { checkOwner, makingAltName, parseTag, type Tag } from "./tag.ts";
@@ -26,6 +27,8 @@ export interface Found extends Attachment {
   index: number;
   /** Its attach was interrupted, or is under way. */
   making: boolean;
+  /** The number that the host's namespace has for the container's, -1 when that is gone. */
+  nsid: number | undefined;
 }
 
 /** Whose attachments, and on which host. */
@@ -55,7 +58,7 @@ export async function listAttachments(
   using rtnl = await connect(options);
   const found = await findAttachments(rtnl);
   return found.filter((it) => !it.making && (owner === undefined || it.owner === owner))
-    .map(({ index: _, making: __, ...attachment }) => attachment);
+    .map(({ index: _, making: __, nsid: ___, ...attachment }) => attachment);
 }
 
 /** The attachments on the host that a connection leads to, of all owners; or those of a bridge. */
@@ -63,7 +66,7 @@ export async function findAttachments(host: Rtnl, filter: LinkSpec = {}): Promis
   const found: Found[] = [];
   const bridges = new Map<number, string | undefined>();
   for await (
-    const { alias, name, index, altNames, master, mtu } of host.links.list({
+    const { alias, name, index, altNames, master, mtu, linkNetnsId: nsid } of host.links.list({
       linkInfo: { kind: "veth" },
       ...filter,
     })
@@ -75,7 +78,7 @@ export async function findAttachments(host: Rtnl, filter: LinkSpec = {}): Promis
     }
     const bridge = master ? bridges.get(master) : undefined;
     const making = altNames?.includes(makingAltName(tag.owner)) ?? false;
-    found.push({ ...tag, hostInterface: name!, index: index!, bridge, mtu: mtu!, making });
+    found.push({ ...tag, hostInterface: name!, index: index!, bridge, mtu: mtu!, making, nsid });
   }
   return found;
 }
@@ -109,11 +112,24 @@ export async function deleteLinks(host: Rtnl, attachments: readonly Found[]): Pr
   );
 }
 
-/** Deletes the link of an attach that was interrupted, if there is one. The host's lock is held. */
-export async function deleteHalfMade(host: Rtnl, owner: string): Promise<void> {
+/** Deletes the link of an attach that was interrupted; false when there is none. The host's lock is held. */
+export async function deleteHalfMade(host: Rtnl, owner: string): Promise<boolean> {
   const left = await findLink(host, { altName: makingAltName(owner) });
-  if (left === undefined) return;
-  await absentIsFalse(() => host.links.delete({ index: left.index }));
+  if (left === undefined) return false;
+  return await absentIsFalse(() => host.links.delete({ index: left.index }));
+}
+
+/**
+ * Deletes attachments of namespaces that are gone, and their leases with them; false when there are none.
+ * The kernel does it too, but in the background, which may be a while after the container has ended.
+ */
+export async function deleteDead(host: Rtnl): Promise<boolean> {
+  const found = (await findAttachments(host)).filter(({ nsid }) => nsid !== undefined);
+  // The kernel knows none by a number whose last user is gone (get_net_ns_by_id).
+  const answers = await host.batch(found.map(({ nsid }) => netnsId.get({ nsid })));
+  const dead = found.filter((_, i) => answers[i] instanceof NotFoundError);
+  await deleteLinks(host, dead);
+  return dead.length > 0;
 }
 
 /** Throws the first error of a batch. */

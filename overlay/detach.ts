@@ -49,15 +49,16 @@ export async function detach(
   using host = await connect(netns === undefined ? {} : { netns: here });
   const what = "id" in target ? target.id : describeTarget(target.netns);
   return await withHostLock(`detach ${what}`, here, async () => {
-    const meant = (await findAttachments(host))
-      .filter((attachment) => attachment.owner === owner && isMeant(attachment));
-    await deleteLinks(host, meant);
-    await settle(host, here, owner);
-    const emptied = meant.map(({ netns }) => netns);
-    for (const made of await findMadeNetns(host, here, owner)) {
-      if (emptied.includes(made.id)) removeMadeNetns(made);
-    }
-    return meant.some(({ making }) => !making);
+    const all = await findAttachments(host);
+    // Under the lock no attach is under way, so what is half made was interrupted.
+    const gone = all.filter((it) => it.owner === owner && (it.making || isMeant(it)));
+    const left = all.filter((it) => !gone.includes(it));
+    await deleteLinks(host, gone);
+    await settle(host, here, owner, { attachments: left });
+    // One that finds nothing may be the repetition of one that was killed.
+    const emptied = gone.length === 0 ? undefined : new Set(gone.map(({ netns }) => netns));
+    (await findMadeNetns(left, here, owner, emptied)).forEach(removeMadeNetns);
+    return gone.some((it) => !it.making);
   });
 }
 

@@ -1,16 +1,14 @@
 /**
  * Whether the host routes for its containers: switched on with the first that needs it, put back as it
- * was with the last. That it was off before is written on `lo`, as a further name: `lo` outlasts all
- * links, processes and crashes.
+ * was with the last. That it was off before is a mark (marks.ts).
  *
  * @module
  */
 
-import { ExistsError, NotFoundError } from "../ffi/errors.ts";
 import type { NetnsOptions } from "../netns/netns.ts";
 import { setSysctl } from "../netns/sysctl.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
-import { findLink } from "./links.ts";
+import { isMarked, removeMark, setMark } from "./marks.ts";
 
 /** IPv4 or IPv6. */
 export type Family = "inet" | "inet6";
@@ -23,9 +21,6 @@ const KEYS: Readonly<Record<Family, string>> = {
   inet6: "net.ipv6.conf.all.forwarding",
 };
 
-/** `lo` has this number in every namespace. */
-const LO = 1;
-
 /** Switches forwarding on where it was found off. */
 export async function startForwarding(
   families: readonly Family[],
@@ -34,7 +29,7 @@ export async function startForwarding(
 ): Promise<void> {
   for (const family of families) {
     // Written first: a crash in between leaves a mark without effect, never an effect without a mark.
-    await mark(family, rtnl);
+    await setMark(markOf(family), rtnl);
     await setSysctl(KEYS[family], 1, host);
   }
 }
@@ -47,36 +42,19 @@ export async function stopForwarding(
 ): Promise<Family[]> {
   const stopped: Family[] = [];
   for (const family of FAMILIES) {
-    if (needed.includes(family) || !await isMarked(family, rtnl)) continue;
+    if (needed.includes(family) || !await wasOff(family, rtnl)) continue;
     await setSysctl(KEYS[family], 0, host);
-    await unmark(family, rtnl);
+    await removeMark(markOf(family), rtnl);
     stopped.push(family);
   }
   return stopped;
 }
 
 /** Whether forwarding was off before the first attachment. */
-export async function isMarked(family: Family, rtnl: Rtnl): Promise<boolean> {
-  return await findLink(rtnl, { altName: markOf(family) }) !== undefined;
+export async function wasOff(family: Family, rtnl: Rtnl): Promise<boolean> {
+  return await isMarked(markOf(family), rtnl);
 }
 
 function markOf(family: Family): string {
   return `denolink-forwarding-${family}`;
-}
-
-async function mark(family: Family, rtnl: Rtnl): Promise<void> {
-  try {
-    await rtnl.links.addAltNames({ index: LO, altNames: [markOf(family)] });
-  } catch (error) {
-    // Another attach was first; its mark serves both.
-    if (!(error instanceof ExistsError)) throw error;
-  }
-}
-
-async function unmark(family: Family, rtnl: Rtnl): Promise<void> {
-  try {
-    await rtnl.links.deleteAltNames({ index: LO, altNames: [markOf(family)] });
-  } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error;
-  }
 }

@@ -76,9 +76,9 @@ export function parseHostCidr(text: string): Cidr {
   const { family, bytes, prefixLength } = cidr;
   const hostBits = bytes.length * 8 - prefixLength;
   const subnet = family === "inet" && hostBits >= 2;
-  const problem = bytes.every((byte) => byte === 0)
+  const problem = isUnspecified(cidr)
     ? "it stands for no host"
-    : (family === "inet" ? bytes[0]! >= 224 : bytes[0] === 0xff)
+    : isMulticast(cidr)
     ? "it is a multicast or reserved address"
     : subnet && hostPartIs(0, cidr)
     ? "it is the address of the network itself"
@@ -99,9 +99,25 @@ export function contains(subnet: Cidr, { bytes }: { bytes: Uint8Array }): boolea
     bytes.every((byte, i) => ((byte ^ subnet.bytes[i]!) & ~hostMask(subnet, i)) === 0);
 }
 
+/** The subnet that an address is in: "10.0.0.0/24" of 10.0.0.2/24. */
+export function subnetOf(cidr: Cidr): string {
+  const network = cidr.bytes.map((byte, i) => byte & ~hostMask(cidr, i));
+  return `${formatAddress(network)}/${cidr.prefixLength}`;
+}
+
 /** Whether an IPv6 address is link-local: on the link by definition (RFC 4291, 2.5.6). */
 export function isLinkLocal({ bytes }: { bytes: Uint8Array }): boolean {
   return bytes.length === 16 && bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80;
+}
+
+/** Whether an address is 0.0.0.0 or ::, which stands for no host. */
+export function isUnspecified({ bytes }: { bytes: Uint8Array }): boolean {
+  return bytes.every((byte) => byte === 0);
+}
+
+/** Whether an address is that of a group (RFC 5771; RFC 4291, 2.7) or, IPv4, reserved (RFC 1112, 4). */
+export function isMulticast({ bytes }: { bytes: Uint8Array }): boolean {
+  return bytes.length === 4 ? bytes[0]! >= 224 : bytes[0] === 0xff;
 }
 
 /** Whether all bits behind the prefix are 0, or all are 1. */

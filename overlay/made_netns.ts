@@ -6,11 +6,10 @@
 
 import { InputError, NotFoundError } from "../ffi/errors.ts";
 import { findHeld } from "../netns/held.ts";
-import { listNamed } from "../netns/named.ts";
+import { createNamed, listNamed } from "../netns/named.ts";
 import { Netns } from "../netns/netns.ts";
-import type { Rtnl } from "../rtnl/rtnl.ts";
-import { findAttachments } from "./attachments.ts";
-import { findLink } from "./links.ts";
+import type { Found } from "./attachments.ts";
+import { isMarked, setMark } from "./marks.ts";
 import { DEFAULT_OWNER } from "./tag.ts";
 
 /** A namespace that an attach made. */
@@ -26,27 +25,35 @@ export async function makeNetns(
   owner: string,
 ): Promise<Netns | undefined> {
   if (listNamed().some((named) => named.name === name && named.id !== undefined)) return undefined;
-  const netns = await Netns.create(name);
+  const netns = await Netns.create();
   try {
     using rtnl = await netns.connect();
-    // Written on its lo, which nobody can take away.
-    await rtnl.links.addAltNames({ index: 1, altNames: [markOf(host, owner)] });
+    // Before it has a name: one that a crash leaves is known for what it is.
+    await setMark(markOf(host, owner), rtnl);
+    await createNamed(name, netns.fd);
     return netns;
   } catch (error) {
     netns.close();
-    Netns.remove(name);
     throw error;
   }
 }
 
-/** Those that have no attachment left and no program inside. The host's lock is held. */
-export async function findMadeNetns(rtnl: Rtnl, host: Netns, owner: string): Promise<MadeNetns[]> {
-  const named = listNamed().filter((it) => it.id !== undefined) as MadeNetns[];
-  if (named.length === 0) return [];
-  const attached = new Set((await findAttachments(rtnl)).map(({ netns }) => netns));
+/**
+ * Those that have none of these attachments and no program inside; with `ids` only those that it has. The
+ * host's lock is held.
+ */
+export async function findMadeNetns(
+  attachments: readonly Found[],
+  host: Netns,
+  owner: string,
+  ids?: ReadonlySet<bigint>,
+): Promise<MadeNetns[]> {
+  const attached = new Set(attachments.map(({ netns }) => netns));
+  const named = (listNamed().filter((it) => it.id !== undefined) as MadeNetns[])
+    .filter(({ id }) => !attached.has(id) && (ids?.has(id) ?? true));
   const candidates: MadeNetns[] = [];
-  for (const made of named.filter(({ id }) => !attached.has(id))) {
-    if (await isMarked(made, host, owner)) candidates.push(made);
+  for (const made of named) {
+    if (await wasMadeBy(made, host, owner)) candidates.push(made);
   }
   if (candidates.length === 0) return [];
   const inhabited = new Set(
@@ -60,12 +67,12 @@ export function removeMadeNetns({ name }: MadeNetns): void {
   Netns.remove(name);
 }
 
-async function isMarked({ name, id }: MadeNetns, host: Netns, owner: string): Promise<boolean> {
+async function wasMadeBy({ name, id }: MadeNetns, host: Netns, owner: string): Promise<boolean> {
   try {
     using netns = Netns.open({ name });
     if (netns.id !== id) return false;
     using rtnl = await netns.connect();
-    return await findLink(rtnl, { altName: markOf(host, owner) }) !== undefined;
+    return await isMarked(markOf(host, owner), rtnl);
   } catch (error) {
     // It was deleted meanwhile.
     if (error instanceof NotFoundError || error instanceof InputError) return false;

@@ -9,9 +9,9 @@
 import type { Netns } from "../netns/netns.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
 import { findEmptyBridges, removeBridge } from "./attach_bridge.ts";
-import { findAttachments } from "./attachments.ts";
-import { FAMILIES, isMarked, stopForwarding } from "./forwarding.ts";
-import { hasTable, needsNat, translateFor } from "./nat.ts";
+import { findAttachments, type Found } from "./attachments.ts";
+import { FAMILIES, stopForwarding, wasOff } from "./forwarding.ts";
+import { hasTable, needsNat, tableOf, translateFor } from "./nat.ts";
 
 /** Something that was taken away, or would be. */
 export interface Swept {
@@ -21,31 +21,40 @@ export interface Swept {
   name: string;
 }
 
+/** How to settle. */
+interface SettleOptions {
+  /** Only say what would be taken away. */
+  dryRun?: boolean;
+  /** What is attached, or would be, for who has just looked. */
+  attachments?: readonly Found[];
+}
+
 /** Takes away what no attachment needs any more, and says what; the host's lock is held. */
 export async function settle(
   rtnl: Rtnl,
   host: Netns,
   owner: string,
-  { dryRun = false }: { dryRun?: boolean } = {},
+  { dryRun = false, attachments: left }: SettleOptions = {},
 ): Promise<Swept[]> {
   const swept: Swept[] = [];
-  const attachments = (await findAttachments(rtnl)).filter(({ making }) => !making);
+  const attachments = (left ?? await findAttachments(rtnl)).filter(({ making }) => !making);
   const needed = FAMILIES.filter((family) =>
     attachments.some(({ forwarding }) => forwarding.includes(family))
   );
   for (const family of FAMILIES) {
-    if (needed.includes(family) || !await isMarked(family, rtnl)) continue;
+    if (needed.includes(family) || !await wasOff(family, rtnl)) continue;
     swept.push({ kind: "forwarding", name: family });
   }
   if (!dryRun) await stopForwarding(needed, rtnl, { netns: host });
 
   const translated = attachments.filter((it) => it.owner === owner && needsNat(it));
-  if (translated.length === 0 && await hasTable(owner, rtnl)) {
-    swept.push({ kind: "nat table", name: owner });
+  const hadTable = await hasTable(owner, rtnl);
+  if (translated.length === 0 && hadTable) {
+    swept.push({ kind: "nat table", name: tableOf(owner) });
   }
-  if (!dryRun) await translateFor(translated, owner, rtnl);
+  if (hadTable && !dryRun) await translateFor(translated, owner, rtnl);
 
-  for (const bridge of await findEmptyBridges(rtnl, owner)) {
+  for (const bridge of await findEmptyBridges(rtnl, owner, attachments)) {
     swept.push({ kind: "bridge", name: bridge.name! });
     if (!dryRun) await removeBridge(rtnl, bridge);
   }

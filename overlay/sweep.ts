@@ -43,15 +43,16 @@ export async function sweep(
   using host = await connect(netns === undefined ? {} : { netns: here });
   return await withHostLock("sweep", here, async () => {
     // Under the lock no attach is under way, so what is half made was interrupted.
-    const halfMade = (await findAttachments(host))
-      .filter((attachment) => attachment.making && attachment.owner === owner);
+    const all = await findAttachments(host);
+    const halfMade = all.filter((it) => it.making && it.owner === owner);
+    const attachments = all.filter((it) => !halfMade.includes(it));
     if (!dryRun) await deleteLinks(host, halfMade);
-    const made = await findMadeNetns(host, here, owner);
+    const made = await findMadeNetns(attachments, here, owner);
     if (!dryRun) made.forEach(removeMadeNetns);
     return [
       ...halfMade.map(({ hostInterface }): Swept => ({ kind: "link", name: hostInterface })),
       ...made.map(({ name }): Swept => ({ kind: "netns", name })),
-      ...await settle(host, here, owner, { dryRun }),
+      ...await settle(host, here, owner, { dryRun, attachments }),
     ];
   });
 }

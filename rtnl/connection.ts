@@ -109,13 +109,23 @@ interface Pending {
   readonly sequence: number;
   readonly messages: unknown[];
   error?: NetlinkError;
+  /** The errno by which the kernel says that answers were lost, perhaps this one's. */
+  lost?: number;
   interrupted: boolean;
   done: boolean;
   /** Nobody waits for the rest of a list. */
   unwanted?: boolean;
 }
 
-/** A connection to the rtnetlink of one namespace; the namespace stays alive while it is open. */
+/** The messages before and after the changes of a transaction, which the kernel then makes as one. */
+export interface Bracket {
+  /** Before them; its error is that of all. */
+  readonly begin: Request<void>;
+  /** Behind them. */
+  readonly end: Request<void>;
+}
+
+/** A connection to the netlink of one namespace; the namespace stays alive while it is open. */
 export class Connection implements Disposable {
   readonly #socket: Transport;
   readonly #pending = new Map<number, Pending>();
@@ -130,9 +140,9 @@ export class Connection implements Disposable {
     this.#socket = socket;
   }
 
-  /** A connection in the namespace of the calling thread. */
-  static open(): Connection {
-    return new Connection(NetlinkSocket.open());
+  /** A connection in the namespace of the calling thread, to rtnetlink unless another protocol is said. */
+  static open(protocol?: number): Connection {
+    return new Connection(NetlinkSocket.open(protocol));
   }
 
   /** Sends a request; a change does not hold up the event loop, a read is answered at once. */
@@ -208,6 +218,26 @@ export class Connection implements Disposable {
     return results as Results<Requests>;
   }
 
+  /**
+   * Sends changes in one `sendmsg`, within a bracket that has the kernel make all of them or none;
+   * rejects with the error of the first one that it refused.
+   */
+  async transaction(
+    bracket: Bracket,
+    changes: readonly Request<void>[],
+    { signal }: RequestOptions = {},
+  ): Promise<void> {
+    signal?.throwIfAborted();
+    if (changes.length === 0) return;
+    refuse(await unlessAborted(this.#exchange(bracketed(bracket, changes)), signal));
+  }
+
+  /** The same on this thread. */
+  transactionSync(bracket: Bracket, changes: readonly Request<void>[]): void {
+    if (changes.length === 0) return;
+    refuse(this.#exchangeSync(bracketed(bracket, changes)));
+  }
+
   /** A socket in the same namespace that can listen. */
   listener(): Promise<EventTransport> {
     this.#checkOpen();
@@ -233,26 +263,26 @@ export class Connection implements Disposable {
   /** A group's results; only changes are worth leaving the thread for. */
   async #carryOut(group: readonly Request<unknown>[]): Promise<unknown[]> {
     if (!isChange(group[0]!)) return this.#carryOutSync(group);
-    return (await this.#exchange(group)).map(outcomeOf);
+    return (await this.#exchange(groupOf(group))).map(outcomeOf);
   }
 
   /** The same on this thread; lists that were interrupted are read anew. */
   #carryOutSync(group: readonly Request<unknown>[]): unknown[] {
-    return this.#exchangeSync(group).map((pending) => {
+    return this.#exchangeSync(groupOf(group)).map((pending) => {
       for (let attempt = 1; pending.interrupted && attempt < DUMP_ATTEMPTS; attempt++) {
-        pending = this.#exchangeSync([pending.request])[0]!;
+        pending = this.#exchangeSync(groupOf([pending.request]))[0]!;
       }
       return outcomeOf(pending);
     });
   }
 
-  async #exchange(requests: readonly Request<unknown>[]): Promise<Pending[]> {
-    const { bytes, pending, forget } = this.#prepare(requests);
+  async #exchange(group: Group): Promise<Pending[]> {
+    const { bytes, pending, forget } = this.#prepare(group);
     try {
-      check(operationOf(requests), await this.#socket.send(bytes));
-      while (!this.#receive(pending)) {
+      check(group.operation, await this.#socket.send(bytes));
+      while (!this.#receive(pending, group)) {
         if (!await this.#socket.wait(ANSWER_MILLISECONDS)) {
-          throw silence(requests);
+          throw silence(group.operation);
         }
       }
       return pending;
@@ -261,14 +291,14 @@ export class Connection implements Disposable {
     }
   }
 
-  #exchangeSync(requests: readonly Request<unknown>[]): Pending[] {
-    if (requests.some(({ form }) => form === "dump")) this.#finish(this.#streaming);
-    const { bytes, pending, forget } = this.#prepare(requests);
+  #exchangeSync(group: Group): Pending[] {
+    if (group.requests.some(({ form }) => form === "dump")) this.#finish(this.#streaming);
+    const { bytes, pending, forget } = this.#prepare(group);
     try {
-      check(operationOf(requests), this.#socket.sendSync(bytes));
-      while (!this.#receive(pending)) {
+      check(group.operation, this.#socket.sendSync(bytes));
+      while (!this.#receive(pending, group)) {
         if (!this.#socket.waitSync(ANSWER_MILLISECONDS)) {
-          throw silence(requests);
+          throw silence(group.operation);
         }
       }
       return pending;
@@ -280,7 +310,7 @@ export class Connection implements Disposable {
   /** Asks for a list, and leaves its answer to be read bit by bit. */
   #startDump(request: Request<unknown>): Pending {
     this.#finish(this.#streaming);
-    const { bytes, pending: [dump], release } = this.#prepare([request]);
+    const { bytes, pending: [dump], release } = this.#prepare(groupOf([request]));
     release();
     this.#streaming = dump;
     const sent = this.#socket.sendSync(bytes);
@@ -297,7 +327,7 @@ export class Connection implements Disposable {
     while (!dump.done && dump.messages.length < messages) {
       this.#checkOpen();
       if (this.#receiveOne()) continue;
-      if (!await this.#socket.wait(ANSWER_MILLISECONDS)) throw silence([dump.request]);
+      if (!await this.#socket.wait(ANSWER_MILLISECONDS)) throw silence(dump.request.operation);
     }
     if (dump.done) this.#pending.delete(dump.sequence);
   }
@@ -306,7 +336,7 @@ export class Connection implements Disposable {
   #finish(dump: Pending | undefined): void {
     while (dump !== undefined && !dump.done) {
       if (this.#receiveOne()) continue;
-      if (!this.#socket.waitSync(ANSWER_MILLISECONDS)) throw silence([dump.request]);
+      if (!this.#socket.waitSync(ANSWER_MILLISECONDS)) throw silence(dump.request.operation);
     }
     if (dump !== undefined) this.#pending.delete(dump.sequence);
     if (this.#streaming === dump) this.#streaming = undefined;
@@ -317,14 +347,13 @@ export class Connection implements Disposable {
   }
 
   /** Frames the requests. Only the last change asks for an ACK: they are carried out in order, and errors come unasked. */
-  #prepare(requests: readonly Request<unknown>[]) {
+  #prepare({ requests, last }: Group) {
     this.#checkOpen();
     this.#underWay++;
     const output = new Buffer();
     const pending = requests.map((request, index): Pending => {
       const sequence = this.#sequence = this.#sequence % 0xffffffff + 1;
-      const last = index === requests.length - 1;
-      frame(output, request, sequence, last && request.form === "ack");
+      frame(output, request, sequence, index === last && request.form === "ack");
       const pending: Pending = {
         request,
         sequence,
@@ -346,11 +375,14 @@ export class Connection implements Disposable {
   }
 
   /** Takes what is queued until the last of these requests is answered; false when the queue ends before. */
-  #receive(wanted: readonly Pending[]): boolean {
-    const last = wanted[wanted.length - 1]!;
-    while (!last.done) {
+  #receive(wanted: readonly Pending[], { last, bracketed }: Group): boolean {
+    // Of a bracket that is refused the first message is answered, and perhaps nothing inside it.
+    const ends = [wanted[last]!, ...bracketed ? [wanted[0]!] : []];
+    while (!ends.some(({ done }) => done)) {
       if (!this.#receiveOne()) return false;
     }
+    // What came before others were lost is still queued.
+    if (wanted.some(({ lost }) => lost !== undefined)) { while (this.#receiveOne()); }
     return true;
   }
 
@@ -376,11 +408,7 @@ export class Connection implements Disposable {
       if (pending.done) continue;
       pending.done = true;
       if (pending.request.form === "dump") pending.interrupted = true;
-      else {
-        pending.error = kernelError(pending.request.operation, errno, {
-          remedy: "its answer was lost, so look whether it was carried out",
-        });
-      }
+      else pending.lost = errno;
     }
   }
 }
@@ -415,9 +443,14 @@ function accept(
 }
 
 function outcomeOf(
-  { request, messages, error, interrupted }: Pending,
+  { request, messages, error, lost, interrupted }: Pending,
 ): unknown {
   if (error !== undefined) return error;
+  if (lost !== undefined) {
+    return kernelError(request.operation, lost, {
+      remedy: "its answer was lost, so look whether it was carried out",
+    });
+  }
   if (interrupted && request.form === "dump") {
     return new InterruptedDumpError(request.operation, request.read(messages));
   }
@@ -432,6 +465,35 @@ function unwrap<Answer>([outcome]: unknown[]): Answer {
   return outcome as Answer;
 }
 
+/** What one `sendmsg` carries. */
+interface Group {
+  readonly requests: readonly Request<unknown>[];
+  /** What they are about, in an error of all of them. */
+  readonly operation: string;
+  /** The index of the one that is answered last. */
+  readonly last: number;
+  /** The first and the last of them make the others a transaction. */
+  readonly bracketed: boolean;
+}
+
+function groupOf(requests: readonly Request<unknown>[]): Group {
+  const operation = operationOf(requests);
+  return { requests, operation, last: requests.length - 1, bracketed: false };
+}
+
+function bracketed({ begin, end }: Bracket, changes: readonly Request<void>[]): Group {
+  const operation = operationOf(changes);
+  const requests = [{ ...begin, operation }, ...changes, end];
+  return { requests, operation, last: changes.length, bracketed: true };
+}
+
+/** Throws the first refusal; an answer that was lost only where there is none. */
+function refuse(group: readonly Pending[]): void {
+  const refused = group.find(({ error }) => error !== undefined) ??
+    group.find(({ lost }) => lost !== undefined);
+  if (refused !== undefined) unwrap([outcomeOf(refused)]);
+}
+
 function isChange(request: Request<unknown>): boolean {
   return request.form === "ack";
 }
@@ -441,8 +503,8 @@ function operationOf(requests: readonly Request<unknown>[]): string {
   return requests.length === 1 ? first : `${first}, and ${requests.length - 1} more`;
 }
 
-function silence(requests: readonly Request<unknown>[]): NetlinkError {
-  return kernelError(operationOf(requests), errnoOf("ETIMEDOUT"), {
+function silence(operation: string): NetlinkError {
+  return kernelError(operation, errnoOf("ETIMEDOUT"), {
     remedy: `no answer came in ${ANSWER_MILLISECONDS / 1000} s, so look whether it was carried out`,
   });
 }

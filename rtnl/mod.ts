@@ -52,6 +52,7 @@ export type {
 } from "./codec/shape.ts";
 export {
   type BatchOptions,
+  type Bracket,
   Connection,
   type EventTransport,
   InterruptedDumpError,
@@ -108,6 +109,7 @@ export {
   NexthopBucketRequests,
   NexthopRequests,
 } from "./nexthop.ts";
+export * from "./nft/mod.ts";
 export type { PingOptions, PingReply } from "./ping.ts";
 export { type AnswerForm, type Request } from "./request.ts";
 export { ROUTE, type Route, route, RouteRequests } from "./route.ts";

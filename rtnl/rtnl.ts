@@ -233,8 +233,9 @@ function named(link: string | number): LinkSpec {
   return link.length > 15 ? { altName: link } : { name: link };
 }
 
-function bind<Requests extends object>(
-  connection: Connection,
+/** Binds the requests of an object to what sends them. */
+export function bind<Requests extends object>(
+  connection: Pick<Connection, "request" | "stream">,
   requests: Requests,
 ): Bound<Requests> {
   const makers = requests as Record<string, RequestMaker>;

@@ -80,6 +80,16 @@ export const s32: Codec<number> = integer(
   (v, at, n) => v.setInt32(at, n, true),
 );
 
+/** Signed, 32 bits, in network byte order. */
+export const sbe32: Codec<number> = integer(
+  4,
+  -0x80000000,
+  0x7fffffff,
+  false,
+  (v, at) => v.getInt32(at),
+  (v, at, n) => v.setInt32(at, n),
+);
+
 /** Signed, 8 bits. */
 export const s8: Codec<number> = integer(
   1,

@@ -31,6 +31,7 @@ const SCALARS = new Map<AnyCodec, Arbitrary>([
   [scalars.u32, integer(0, 0xffffffff)],
   [scalars.be32, integer(0, 0xffffffff)],
   [scalars.s32, integer(-0x80000000, 0x7fffffff)],
+  [scalars.sbe32, integer(-0x80000000, 0x7fffffff)],
   [scalars.u64, u64],
   [scalars.be64, u64],
   [scalars.uint, u64],
@@ -54,6 +55,7 @@ const SCALARS = new Map<AnyCodec, Arbitrary>([
 
 /** What the scalars of single tables may be, told by whether they take it. */
 const SPECIAL: Arbitrary[] = [
+  fc.record({ comment: fc.string({ maxLength: 20 }).filter(isPlain) }, { noNullPrototype: true }),
   integer(1, 256),
   fc.tuple(integer(1, 0xff), integer(1, 0xff))
     .map(([major, minor]) => `${major.toString(16)}:${minor.toString(16)}`),

@@ -25,7 +25,8 @@ function decode<T>(codec: Codec<T>, bytes: Uint8Array): T | undefined {
 const hex = (bytes: Uint8Array) => bytes.toHex();
 
 Deno.test("each scalar keeps its range, and refuses what is outside", () => {
-  const { u8, u16, be16, u32, be32, s32, u64, bool, text, mac, ip, bytes, presence } = scalars;
+  const { u8, u16, be16, u32, be32, s32, sbe32, u64, bool, text, mac, ip, bytes, presence } =
+    scalars;
   const good: [Codec<never>, unknown, string][] = ([
     [u8, 255, "ff"],
     [u16, 0x1234, "3412"],
@@ -33,6 +34,7 @@ Deno.test("each scalar keeps its range, and refuses what is outside", () => {
     [u32, 0x12345678, "78563412"],
     [be32, 0x12345678, "12345678"],
     [s32, -2, "feffffff"],
+    [sbe32, -2, "fffffffe"],
     [u64, 0x0102030405060708n, "0807060504030201"],
     [bool, true, "01"],
     [bool, false, "00"],

@@ -1,9 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import type { MessageShape, Row, Table } from "../../mod.ts";
-import { MESSAGES } from "../../mod.ts";
+import { MESSAGES, NFT_MESSAGES } from "../../mod.ts";
 import { BRIDGE_VLAN } from "../../rtnl/bridge_vlan.ts";
 import { EXTENDED_ACK } from "../../rtnl/extended_ack.ts";
 import { MULTICAST_GROUP_CHANGE } from "../../rtnl/multicast_group.ts";
+import { NFT_BATCH } from "../../rtnl/nft/message.ts";
 
 const INCLUDE = "/usr/include/linux";
 const HEADERS = [
@@ -33,6 +34,9 @@ const HEADERS = [
   "tc_act/tc_bpf.h",
   "tc_act/tc_vlan.h",
   "tc_act/tc_skbedit.h",
+  "netfilter/nfnetlink.h",
+  "netfilter/nf_tables.h",
+  "netfilter/nf_tables_compat.h",
 ];
 // Address families and not attributes: the C library's headers have them.
 const FAMILIES: Readonly<Record<string, number>> = {
@@ -40,6 +44,33 @@ const FAMILIES: Readonly<Record<string, number>> = {
   AF_INET6: 10,
   AF_MPLS: 28,
   AF_MCTP: 45,
+};
+
+/** Rows of nf_tables whose numbers have names, and how the kernel's names for them begin. */
+const NAMED: Readonly<Record<string, string>> = {
+  NFTA_BITWISE_OP: "NFT_BITWISE_",
+  NFTA_BYTEORDER_OP: "NFT_BYTEORDER_",
+  NFTA_CMP_OP: "NFT_CMP_",
+  NFTA_CT_KEY: "NFT_CT_",
+  NFTA_DYNSET_OP: "NFT_DYNSET_OP_",
+  NFTA_EXTHDR_OP: "NFT_EXTHDR_OP_",
+  NFTA_FIB_RESULT: "NFT_FIB_RESULT_",
+  NFTA_HASH_TYPE: "NFT_HASH_",
+  NFTA_LIMIT_TYPE: "NFT_LIMIT_",
+  NFTA_LOG_LEVEL: "NFT_LOGLEVEL_",
+  NFTA_META_KEY: "NFT_META_",
+  NFTA_NAT_TYPE: "NFT_NAT_",
+  NFTA_NG_TYPE: "NFT_NG_",
+  NFTA_OBJ_TYPE: "NFT_OBJECT_",
+  NFTA_PAYLOAD_BASE: "NFT_PAYLOAD_",
+  NFTA_PAYLOAD_CSUM_TYPE: "NFT_PAYLOAD_CSUM_",
+  NFTA_RANGE_OP: "NFT_RANGE_",
+  NFTA_REJECT_TYPE: "NFT_REJECT_",
+  NFTA_RT_KEY: "NFT_RT_",
+  NFTA_SET_FLAGS: "NFT_SET_",
+  NFTA_SET_POLICY: "NFT_SET_POL_",
+  NFTA_SOCKET_KEY: "NFT_SOCKET_",
+  NFTA_VERDICT_CODE: "NFT_",
 };
 
 const canRead = Deno.permissions.querySync({ name: "read" }).state === "granted" &&
@@ -51,10 +82,7 @@ Deno.test({
     : "every row and every message type has the kernel's number (ignored: needs --allow-read and linux-libc-dev)",
   ignore: !canRead,
   async fn() {
-    const enums: Map<string, number>[] = [];
-    for (const header of HEADERS) {
-      enums.push(...enumerators(await Deno.readTextFile(`${INCLUDE}/${header}`)));
-    }
+    const enums = await allEnums();
     const numbers = new Map(enums.flatMap((found) => [...found]));
     let compared = 0;
     for (const table of allTables()) {
@@ -72,18 +100,56 @@ Deno.test({
         assert(number > last, `${name} is not in the headers, and ${number} is taken`);
       }
     }
-    assert(compared > 800, `only ${compared} rows were compared`);
+    assert(compared > 1000, `only ${compared} rows were compared`);
     for (const [name, [number]] of Object.entries(MESSAGES)) {
       // RTM_GETNEXTHOPBUCKET and others are all in the one enum.
       assertEquals(number, numbers.get(name), name);
     }
+    const subsystem = numbers.get("NFNL_SUBSYS_NFTABLES")!;
+    for (const [name, [number]] of Object.entries(NFT_MESSAGES)) {
+      assertEquals(number, subsystem << 8 | numbers.get(name)!, name);
+    }
   },
 });
+
+Deno.test({
+  name: canRead
+    ? "the names of nf_tables' numbers are the kernel's"
+    : "the names of nf_tables' numbers are the kernel's (ignored: needs --allow-read and linux-libc-dev)",
+  ignore: !canRead,
+  async fn() {
+    const numbers = new Map((await allEnums()).flatMap((found) => [...found]));
+    const found = new Set<string>();
+    let compared = 0;
+    for (const [kernelName, , shape] of [...allTables()].flatMap((table) => Object.values(table))) {
+      const prefix = NAMED[kernelName];
+      if (prefix === undefined) continue;
+      found.add(kernelName);
+      for (const [name, number] of Object.entries((shape as { names: object }).names)) {
+        const known = numbers.get(prefix + name.toUpperCase());
+        if (known === undefined) continue;
+        assertEquals(number, known, prefix + name);
+        compared++;
+      }
+    }
+    assertEquals([...found].sort(), Object.keys(NAMED));
+    assert(compared > 130, `only ${compared} names were compared`);
+  },
+});
+
+async function allEnums(): Promise<Map<string, number>[]> {
+  const enums: Map<string, number>[] = [];
+  for (const header of HEADERS) {
+    enums.push(...enumerators(await Deno.readTextFile(`${INCLUDE}/${header}`)));
+  }
+  return enums;
+}
 
 /** All tables that any message leads to, each once. */
 function allTables(): Set<Table> {
   const shapes: unknown[] = Object.values(MESSAGES).map(([, shape]) => shape);
   shapes.push(BRIDGE_VLAN, MULTICAST_GROUP_CHANGE, EXTENDED_ACK);
+  shapes.push(NFT_BATCH, ...Object.values(NFT_MESSAGES).map(([, shape]) => shape));
   const seen = new Set<unknown>();
   const tables = new Set<Table>();
   const visit = (shape: unknown) => {

@@ -8,11 +8,13 @@ import {
   MESSAGES,
   type MessageShape,
   NetlinkError,
+  NFT_MESSAGES,
 } from "../../mod.ts";
 import { BRIDGE_VLAN } from "../../rtnl/bridge_vlan.ts";
 import { Buffer, input } from "../../rtnl/codec/buffer.ts";
 import { untypedCodec } from "../../rtnl/codec/compile.ts";
 import { MULTICAST_GROUP_CHANGE } from "../../rtnl/multicast_group.ts";
+import { NFT_BATCH } from "../../rtnl/nft/message.ts";
 import { arbitrary } from "./arbitrary.ts";
 import { FakeKernel, message } from "./fake_kernel.ts";
 
@@ -21,6 +23,8 @@ const SHAPES = new Map<MessageShape, string>(
 );
 SHAPES.set(BRIDGE_VLAN, "RTM_SETLINK of a bridge");
 SHAPES.set(MULTICAST_GROUP_CHANGE, "RTM_NEWMDB as a request");
+for (const [name, [, shape]] of Object.entries(NFT_MESSAGES)) SHAPES.set(shape, name);
+SHAPES.set(NFT_BATCH, "NFNL_MSG_BATCH_BEGIN");
 
 function encode(codec: Codec<unknown>, value: unknown): Uint8Array<ArrayBuffer> {
   const output = new Buffer();

@@ -10,7 +10,7 @@ import type { Sample } from "./samples.ts";
 /** The classes whose methods are used each on its own, and what the samples call an instance. */
 const CLASSES = { Netns: "netns", NetnsProcess: "process", Rtnl: "rtnl" } as const;
 /** Those that one row is enough for. */
-const WHOLE = ["Monitor", "Descriptor"];
+const WHOLE = ["Monitor", "Descriptor", "Nft"];
 
 /** What is exported and can be called, and no sample uses. */
 export function uncovered(samples: readonly Sample[]): string[] {

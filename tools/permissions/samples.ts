@@ -9,6 +9,8 @@ import {
   addDefaultRouteViaDevice,
   addDefaultRouteViaGateway,
   addLinkToBridge,
+  addNftElements,
+  addNftRule,
   address,
   attach,
   bridgeMemberCount,
@@ -18,6 +20,8 @@ import {
   decodeMessages,
   deleteBridge,
   deleteLink,
+  deleteNftElements,
+  deleteNftTable,
   deleteRouteViaDevice,
   Descriptor,
   detach,
@@ -31,10 +35,14 @@ import {
   Netns,
   type NetnsOptions,
   nexthop,
+  Nft,
+  nftCounter,
+  nftLog,
   PermissionError,
   processStartTime,
   qdisc,
   readSysctl,
+  replaceNftTable,
   replaceRouteViaDevice,
   restartRootless,
   route,
@@ -45,6 +53,7 @@ import {
   setLinkUp,
   setSysctl,
   setSysctls,
+  sweep,
   withNetns,
 } from "../../mod.ts";
 
@@ -180,6 +189,19 @@ export const SOMEWHERE: readonly Sample[] = [
     prepare: ({ where, container: netns }) =>
       attach({ netns, interface: "detach0", addresses: ["fd01::2/64"] }, where),
     run: ({ where, container: netns }) => detach({ netns, interface: "detach0" }, where),
+  },
+  {
+    functions: ["attach", "detach"],
+    how: "with `masquerade` or `publish`",
+    async run({ where, container: netns }) {
+      const spec = { netns, interface: "hidden0", addresses: ["10.2.0.2/24"] };
+      await attach({ ...spec, masquerade: true }, where);
+      await detach(spec, where);
+    },
+  },
+  {
+    functions: ["sweep"],
+    run: ({ where }) => sweep(where),
   },
   {
     functions: ["listAttachments"],
@@ -393,6 +415,32 @@ export const OTHERS: readonly Sample[] = [
     functions: ["Descriptor"],
     how: "of a file that is closed to this user",
     run: ({ file }) => Descriptor.open(file).close(),
+  },
+  {
+    functions: ["Nft"],
+    how: "all of it",
+    async run() {
+      using nft = Nft.open();
+      const table = { family: "inet", name: "sample" } as const;
+      await nft.transaction(replaceNftTable(table));
+      await Array.fromAsync(nft.tables.list());
+      await nft.transaction(deleteNftTable(table.family, table.name));
+    },
+  },
+  {
+    functions: [
+      ...["replaceNftTable", "deleteNftTable", "addNftRule"],
+      ...["addNftElements", "deleteNftElements", "nftCounter", "nftLimit", "nftLog"],
+    ],
+    run() {
+      const table = { family: "inet", name: "sample" } as const;
+      const set = { name: "ports", type: "inet_service" } as const;
+      const chains = [{ name: "empty" }];
+      replaceNftTable({ ...table, chains, sets: [set] });
+      addNftRule(table, "empty", { expressions: [nftCounter(), nftLog()] });
+      addNftElements(table, set, [80]);
+      deleteNftElements(table, set, [80]);
+    },
   },
   {
     functions: ["decodeMessages", "decodeBody"],

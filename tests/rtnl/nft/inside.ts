@@ -1,0 +1,23 @@
+/** What the tests of traffic run inside a namespace. */
+
+/** Tells every client its address until it is ended; `ready` is told when it listens. */
+export async function serve(hostname: string, port: number, ready: MessagePort): Promise<void> {
+  using listener = Deno.listen({ hostname, port });
+  ready.postMessage("listening");
+  ready.close();
+  for await (const connection of listener) {
+    const { hostname } = connection.remoteAddr as Deno.NetAddr;
+    await connection.write(new TextEncoder().encode(hostname));
+    connection.close();
+  }
+}
+
+/** What such a server says, or the name of the error. */
+export async function call(hostname: string, port: number): Promise<string> {
+  try {
+    using connection = await Deno.connect({ hostname, port });
+    return await new Response(connection.readable).text();
+  } catch (error) {
+    return (error as Error).name;
+  }
+}
