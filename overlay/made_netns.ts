@@ -4,7 +4,7 @@
  * @module
  */
 
-import { InputError, NotFoundError } from "../ffi/errors.ts";
+import { InputError, NotFoundError, PermissionError } from "../ffi/errors.ts";
 import { findHeld } from "../netns/held.ts";
 import { createNamed, listNamed } from "../netns/named.ts";
 import { Netns } from "../netns/netns.ts";
@@ -74,8 +74,9 @@ async function wasMadeBy({ name, id }: MadeNetns, host: Netns, owner: string): P
     using rtnl = await netns.connect();
     return await isMarked(markOf(host, owner), rtnl);
   } catch (error) {
-    // It was deleted meanwhile.
-    if (error instanceof NotFoundError || error instanceof InputError) return false;
+    // It was deleted meanwhile; or who may not enter it did not make it.
+    const kinds = [NotFoundError, InputError, PermissionError];
+    if (kinds.some((kind) => error instanceof kind)) return false;
     throw error;
   }
 }

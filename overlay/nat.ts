@@ -8,14 +8,14 @@
 
 import {
   deleteNftTable,
-  match,
   Nft,
   type NftElementSpec,
+  nftMatch,
   type NftRuleSpec,
   type NftSetSpec,
   type NftTableSpec,
+  nftVerdict,
   replaceNftTable,
-  verdict,
 } from "../rtnl/nft/mod.ts";
 import { NotFoundError } from "../ffi/errors.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
@@ -98,11 +98,11 @@ function tableFor(name: string, attachments: readonly Attachment[]): NftTableSpe
   const lead: NftRuleSpec[] = published.map((kind) => ({
     comment: "published ports",
     expressions: [
-      match.family(kind.name),
-      match.destinationIsLocal(),
+      nftMatch.family(kind.name),
+      nftMatch.destinationIsLocal(),
       // A host's loopback addresses can't leave it.
-      match.destinationAddress(kind.loopback, { not: true }),
-      verdict.dnat({
+      nftMatch.destinationAddress(kind.loopback, { not: true }),
+      nftVerdict.dnat({
         map: `@${kind.map}`,
         by: ["protocol", "destinationPort"],
         port: true,
@@ -152,9 +152,9 @@ function hidingRules({ cidr, attachment }: Own): NftRuleSpec[] {
     rules.push({
       comment: `leaves ${link}`,
       expressions: [
-        match.sourceAddress(source),
-        match.outputInterface(link, { not: true }),
-        verdict.masquerade(),
+        nftMatch.sourceAddress(source),
+        nftMatch.outputInterface(link, { not: true }),
+        nftVerdict.masquerade(),
       ],
     });
   }
@@ -163,10 +163,10 @@ function hidingRules({ cidr, attachment }: Own): NftRuleSpec[] {
     rules.push({
       comment: `asks a neighbour on ${link}`,
       expressions: [
-        match.sourceAddress(source),
-        match.outputInterface(link),
-        match.connectionStatus("dnat"),
-        verdict.masquerade(),
+        nftMatch.sourceAddress(source),
+        nftMatch.outputInterface(link),
+        nftMatch.connectionStatus("dnat"),
+        nftVerdict.masquerade(),
       ],
     });
   }

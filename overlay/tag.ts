@@ -6,7 +6,7 @@
  */
 
 import { InputError } from "../ffi/errors.ts";
-import { FAMILIES, type Family } from "./forwarding.ts";
+import { FAMILIES } from "./forwarding.ts";
 
 /** The words that a tag consists of. */
 export interface Tag {
@@ -23,7 +23,7 @@ export interface Tag {
   /** The gateways of its default routes. */
   gateways: string[];
   /** The families for which the host routes for it. */
-  forwarding: Family[];
+  forwarding: ("inet" | "inet6")[];
   /** Whether what leaves for other networks gets an address of the host's. */
   masquerade: boolean;
   /** The host's ports that lead to it. */
@@ -32,6 +32,7 @@ export interface Tag {
 
 /** A port of the host that leads to one of a container. */
 export interface PublishedPort {
+  /** The transport protocol. */
   protocol: "tcp" | "udp";
   /** The host's port, 1 to 65535. */
   hostPort: number;

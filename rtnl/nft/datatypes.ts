@@ -203,11 +203,12 @@ export function familyOfAddress(value: string): "ip" | "ip6" {
 
 /** Each part with zeros up to a multiple of 4 bytes, as registers and keys have them. */
 export function concatenated(parts: readonly Uint8Array[]): Bytes {
-  const output = new Buffer();
+  const padded = (part: Uint8Array) => (part.length + 3) & ~3;
+  const bytes = new Uint8Array(parts.reduce((size, part) => size + padded(part), 0));
+  let at = 0;
   for (const part of parts) {
-    const at = output.reserve(part.length);
-    output.bytes.set(part, at);
-    output.align();
+    bytes.set(part, at);
+    at += padded(part);
   }
-  return output.finish().slice();
+  return bytes;
 }

@@ -16,7 +16,7 @@ export {
 } from "./element.ts";
 export { NFT_DATA, NFT_EXPRESSION, type NftData, type NftExpression } from "./expressions.ts";
 export { NFT_MESSAGES } from "./messages.ts";
-export { Nft, type TransactionOptions } from "./nft.ts";
+export { Nft, type NftTransactionOptions } from "./nft.ts";
 export { NFT_OBJECT, type NftObject, nftObject, NftObjectRequests } from "./object.ts";
 export { NFT_RULE, type NftRule, nftRule, NftRuleRequests } from "./rule.ts";
 export {
@@ -37,7 +37,6 @@ export {
 } from "./ruleset.ts";
 export { NFT_SET, type NftSet, nftSet, NftSetRequests } from "./set.ts";
 export {
-  match,
   type NftConnectionState,
   type NftConnectionStatus,
   nftCounter,
@@ -49,6 +48,7 @@ export {
   type NftLogOptions,
   type NftMappedTarget,
   type NftMatch,
+  nftMatch,
   type NftMatchOptions,
   type NftPorts,
   type NftReject,
@@ -57,7 +57,7 @@ export {
   type NftTranslation,
   type NftTranslationOptions,
   type NftTranslationTarget,
+  nftVerdict,
   type NftVerdictMap,
-  verdict,
 } from "./statements.ts";
 export { NFT_TABLE, type NftTable, nftTable, NftTableRequests } from "./table.ts";

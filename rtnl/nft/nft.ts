@@ -20,7 +20,7 @@ import { nftSet, type NftSetRequests } from "./set.ts";
 import { nftTable, type NftTableRequests } from "./table.ts";
 
 /** How a transaction is made. */
-export interface TransactionOptions extends RequestOptions {
+export interface NftTransactionOptions extends RequestOptions {
   /**
    * The generation that the ruleset must be of (`nft.generation()`): where another program has changed
    * it since, nothing is done, and the error's code is "ERESTART".
@@ -86,15 +86,15 @@ export class Nft implements Disposable {
    *
    * @example Masquerade what leaves a container's host by another link than its bridge
    * ```ts
-   * import { match, Netns, Nft, replaceNftTable, verdict } from "@denolink/denolink";
+   * import { nftMatch, Netns, Nft, replaceNftTable, nftVerdict } from "@denolink/denolink";
    *
    * using netns = Netns.open({ name: "router" });
    * using rtnl = await netns.connect();
    * using nft = await Nft.beside(rtnl);
    * const rule = [
-   *   match.sourceAddress("10.0.0.0/24"),
-   *   match.outputInterface("br0", { not: true }),
-   *   verdict.masquerade(),
+   *   nftMatch.sourceAddress("10.0.0.0/24"),
+   *   nftMatch.outputInterface("br0", { not: true }),
+   *   nftVerdict.masquerade(),
    * ];
    * await nft.transaction(replaceNftTable({
    *   family: "ip",
@@ -150,7 +150,7 @@ export class Nft implements Disposable {
    */
   async transaction(
     changes: readonly Request<void>[],
-    { generation, ...options }: TransactionOptions = {},
+    { generation, ...options }: NftTransactionOptions = {},
   ): Promise<void> {
     try {
       await this.#connection.transaction(bracket(generation), changes, options);
@@ -162,7 +162,7 @@ export class Nft implements Disposable {
   /** The same on this thread: returns when it is done. */
   transactionSync(
     changes: readonly Request<void>[],
-    { generation }: Omit<TransactionOptions, "signal"> = {},
+    { generation }: Omit<NftTransactionOptions, "signal"> = {},
   ): void {
     try {
       this.#connection.transactionSync(bracket(generation), changes);

@@ -127,7 +127,7 @@ class RuleExpressions {
   #needTransport(what: string): void {
     if (!this.#transport) {
       throw new ValueError(
-        `${what} needs a protocol before it: match one, as in match.protocol("tcp")`,
+        `${what} needs a protocol before it: match one, as in nftMatch.protocol("tcp")`,
       );
     }
   }

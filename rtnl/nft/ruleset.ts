@@ -153,14 +153,14 @@ const PRIORITIES: Readonly<Record<NftPriority, number>> = {
  *
  * @example Containers reach the outside, and one of them is reached
  * ```ts
- * import { match, Nft, replaceNftTable, verdict } from "@denolink/denolink";
+ * import { nftMatch, Nft, replaceNftTable, nftVerdict } from "@denolink/denolink";
  *
  * using nft = Nft.open();
  * const published = [
- *   match.destinationIsLocal(),
- *   match.protocol("tcp"),
- *   match.destinationPort(8080),
- *   verdict.dnat({ address: "10.0.0.2", port: 80 }),
+ *   nftMatch.destinationIsLocal(),
+ *   nftMatch.protocol("tcp"),
+ *   nftMatch.destinationPort(8080),
+ *   nftVerdict.dnat({ address: "10.0.0.2", port: 80 }),
  * ];
  * await nft.transaction(replaceNftTable({
  *   family: "ip",
@@ -185,9 +185,9 @@ const PRIORITIES: Readonly<Record<NftPriority, number>> = {
  *       hook: "postrouting",
  *       rules: [{
  *         expressions: [
- *           match.sourceAddress("10.0.0.0/24"),
- *           match.outputInterface("br0", { not: true }),
- *           verdict.masquerade(),
+ *           nftMatch.sourceAddress("10.0.0.0/24"),
+ *           nftMatch.outputInterface("br0", { not: true }),
+ *           nftVerdict.masquerade(),
  *         ],
  *       }],
  *     },
@@ -222,14 +222,14 @@ export function deleteNftTable(family: NftTableName["family"], name: string): Re
  *
  * @example A further container is reached
  * ```ts
- * import { addNftRule, match, Nft, verdict } from "@denolink/denolink";
+ * import { addNftRule, nftMatch, Nft, nftVerdict } from "@denolink/denolink";
  *
  * using nft = Nft.open();
  * await nft.transaction(addNftRule({ family: "ip", name: "containers" }, "prerouting", {
  *   expressions: [
- *     match.protocol("tcp"),
- *     match.destinationPort(8443),
- *     verdict.dnat({ address: "10.0.0.3", port: 443 }),
+ *     nftMatch.protocol("tcp"),
+ *     nftMatch.destinationPort(8443),
+ *     nftVerdict.dnat({ address: "10.0.0.3", port: 443 }),
  *   ],
  *   comment: "another",
  * }));
@@ -260,7 +260,7 @@ export function addNftRule(
  *
  * @example Ports in a map, without a rule for each
  * ```ts
- * import { addNftElements, match, Nft, type NftSetSpec, replaceNftTable, verdict } from "@denolink/denolink";
+ * import { addNftElements, nftMatch, Nft, type NftSetSpec, replaceNftTable, nftVerdict } from "@denolink/denolink";
  *
  * using nft = Nft.open();
  * const table = { family: "ip", name: "containers" } as const;
@@ -269,7 +269,7 @@ export function addNftRule(
  *   type: ["inet_proto", "inet_service"],
  *   data: ["ipv4_addr", "inet_service"],
  * };
- * const dnat = verdict.dnat({
+ * const dnat = nftVerdict.dnat({
  *   map: "@published",
  *   by: ["protocol", "destinationPort"],
  *   port: true,
@@ -281,7 +281,7 @@ export function addNftRule(
  *     name: "prerouting",
  *     type: "nat",
  *     hook: "prerouting",
- *     rules: [{ expressions: [match.destinationIsLocal(), dnat] }],
+ *     rules: [{ expressions: [nftMatch.destinationIsLocal(), dnat] }],
  *   }],
  * }));
  * const web = { key: ["tcp", 8080], value: ["10.0.0.2", 80] };

@@ -187,17 +187,17 @@ const STATUSES: Readonly<Record<NftConnectionStatus, number>> = {
  *
  * @example TCP to port 80 or 443 of this host, from two networks
  * ```ts
- * import { match } from "@denolink/denolink";
+ * import { nftMatch } from "@denolink/denolink";
  *
  * const expressions = [
- *   match.sourceAddress(["10.0.0.0/8", "192.168.0.0/16"]),
- *   match.protocol("tcp"),
- *   match.destinationPort([80, 443]),
- *   match.destinationIsLocal(),
+ *   nftMatch.sourceAddress(["10.0.0.0/8", "192.168.0.0/16"]),
+ *   nftMatch.protocol("tcp"),
+ *   nftMatch.destinationPort([80, 443]),
+ *   nftMatch.destinationIsLocal(),
  * ];
  * ```
  */
-export const match: {
+export const nftMatch: {
   /** From this address, prefix or range: "10.0.0.1", "10.0.0.0/24", "fd00::1-fd00::9". */
   sourceAddress(value: string | readonly string[], options?: NftMatchOptions): NftMatch;
   /** To this address, prefix or range. */
@@ -326,17 +326,17 @@ export function masked(len: number, mask: Uint8Array, xor: Uint8Array): NftExpre
  *
  * @example A port of the host that is a container's
  * ```ts
- * import { match, verdict } from "@denolink/denolink";
+ * import { nftMatch, nftVerdict } from "@denolink/denolink";
  *
  * const expressions = [
- *   match.destinationIsLocal(),
- *   match.protocol("tcp"),
- *   match.destinationPort(8080),
- *   verdict.dnat({ address: "10.0.0.2", port: 80 }),
+ *   nftMatch.destinationIsLocal(),
+ *   nftMatch.protocol("tcp"),
+ *   nftMatch.destinationPort(8080),
+ *   nftVerdict.dnat({ address: "10.0.0.2", port: 80 }),
  * ];
  * ```
  */
-export const verdict: {
+export const nftVerdict: {
   /** It goes on, to the next chain of the hook. */
   accept(): NftExpression;
   /** It is gone. */

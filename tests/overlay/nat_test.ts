@@ -5,7 +5,7 @@ import {
   createVethPair,
   detach,
   ExistsError,
-  Netns,
+  type Netns,
   runInNetns,
   sweep,
 } from "../../mod.ts";

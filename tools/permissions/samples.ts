@@ -194,8 +194,9 @@ export const SOMEWHERE: readonly Sample[] = [
     functions: ["attach", "detach"],
     how: "with `masquerade` or `publish`",
     async run({ where, container: netns }) {
-      const spec = { netns, interface: "hidden0", addresses: ["10.2.0.2/24"] };
-      await attach({ ...spec, masquerade: true }, where);
+      const spec = { netns, interface: "hidden0" };
+      const bridge = { name: "hidden1", addresses: ["10.2.0.1/24"] };
+      await attach({ ...spec, bridge, addresses: ["auto"], masquerade: true }, where);
       await detach(spec, where);
     },
   },

@@ -5,15 +5,15 @@
  */
 
 import {
-  match,
   type NftChainSpec,
   nftCounter,
   nftLimit,
   nftLog,
+  nftMatch,
   type NftRuleSpec,
   type NftSetSpec,
   type NftTableSpec,
-  verdict,
+  nftVerdict,
 } from "../../../rtnl/mod.ts";
 
 /** A rule of nft, and what it is in ours. */
@@ -21,201 +21,214 @@ export type RuleCase = readonly [words: string, ...statements: NftRuleSpec["expr
 
 /** Those that are the same whatever the table is. */
 const ANYWHERE: readonly RuleCase[] = [
-  ['iifname "br0" accept', match.inputInterface("br0"), verdict.accept()],
-  ['oifname != "br0" drop', match.outputInterface("br0", { not: true }), verdict.drop()],
-  ['iifname "eth*" return', match.inputInterface("eth*"), verdict.return()],
+  ['iifname "br0" accept', nftMatch.inputInterface("br0"), nftVerdict.accept()],
+  ['oifname != "br0" drop', nftMatch.outputInterface("br0", { not: true }), nftVerdict.drop()],
+  ['iifname "eth*" return', nftMatch.inputInterface("eth*"), nftVerdict.return()],
   [
     'iifname != "eth*" jump other',
-    match.inputInterface("eth*", { not: true }),
-    verdict.jump("other"),
+    nftMatch.inputInterface("eth*", { not: true }),
+    nftVerdict.jump("other"),
   ],
   [
     'iifname { "br0", "br1" } goto other',
-    match.inputInterface(["br0", "br1"]),
-    verdict.goto("other"),
+    nftMatch.inputInterface(["br0", "br1"]),
+    nftVerdict.goto("other"),
   ],
-  ["meta l4proto tcp accept", match.protocol("tcp"), verdict.accept()],
-  ["meta l4proto { tcp, udp } accept", match.protocol(["tcp", "udp"]), verdict.accept()],
-  ["meta l4proto 132 accept", match.protocol(132), verdict.accept()],
-  ["tcp dport 80 accept", match.protocol("tcp"), match.destinationPort(80), verdict.accept()],
-  ["udp sport 53 accept", match.protocol("udp"), match.sourcePort(53), verdict.accept()],
+  ["meta l4proto tcp accept", nftMatch.protocol("tcp"), nftVerdict.accept()],
+  ["meta l4proto { tcp, udp } accept", nftMatch.protocol(["tcp", "udp"]), nftVerdict.accept()],
+  ["meta l4proto 132 accept", nftMatch.protocol(132), nftVerdict.accept()],
+  [
+    "tcp dport 80 accept",
+    nftMatch.protocol("tcp"),
+    nftMatch.destinationPort(80),
+    nftVerdict.accept(),
+  ],
+  ["udp sport 53 accept", nftMatch.protocol("udp"), nftMatch.sourcePort(53), nftVerdict.accept()],
   [
     "tcp dport != 80 accept",
-    match.protocol("tcp"),
-    match.destinationPort(80, { not: true }),
-    verdict.accept(),
+    nftMatch.protocol("tcp"),
+    nftMatch.destinationPort(80, { not: true }),
+    nftVerdict.accept(),
   ],
   [
     "tcp dport 1000-2000 accept",
-    match.protocol("tcp"),
-    match.destinationPort("1000-2000"),
-    verdict.accept(),
+    nftMatch.protocol("tcp"),
+    nftMatch.destinationPort("1000-2000"),
+    nftVerdict.accept(),
   ],
   [
     "tcp dport != 1000-2000 accept",
-    match.protocol("tcp"),
-    match.destinationPort("1000-2000", { not: true }),
-    verdict.accept(),
+    nftMatch.protocol("tcp"),
+    nftMatch.destinationPort("1000-2000", { not: true }),
+    nftVerdict.accept(),
   ],
   [
     "tcp dport { 22, 80, 1000-2000 } accept",
-    match.protocol("tcp"),
-    match.destinationPort([22, 80, "1000-2000"]),
-    verdict.accept(),
+    nftMatch.protocol("tcp"),
+    nftMatch.destinationPort([22, 80, "1000-2000"]),
+    nftVerdict.accept(),
   ],
   [
     "tcp dport != { 22, 80 } accept",
-    match.protocol("tcp"),
-    match.destinationPort([22, 80], { not: true }),
-    verdict.accept(),
+    nftMatch.protocol("tcp"),
+    nftMatch.destinationPort([22, 80], { not: true }),
+    nftVerdict.accept(),
   ],
   [
     "tcp dport @ports accept",
-    match.protocol("tcp"),
-    match.destinationPort("@ports"),
-    verdict.accept(),
+    nftMatch.protocol("tcp"),
+    nftMatch.destinationPort("@ports"),
+    nftVerdict.accept(),
   ],
   [
     "tcp dport != @ports accept",
-    match.protocol("tcp"),
-    match.destinationPort("@ports", { not: true }),
-    verdict.accept(),
+    nftMatch.protocol("tcp"),
+    nftMatch.destinationPort("@ports", { not: true }),
+    nftVerdict.accept(),
   ],
   [
     "meta l4proto . th dport @services accept",
-    match.inSet(["protocol", "destinationPort"], "@services"),
-    verdict.accept(),
+    nftMatch.inSet(["protocol", "destinationPort"], "@services"),
+    nftVerdict.accept(),
   ],
   [
     "meta l4proto { tcp, udp } th dport 53 accept",
-    match.protocol(["tcp", "udp"]),
-    match.destinationPort(53),
-    verdict.accept(),
+    nftMatch.protocol(["tcp", "udp"]),
+    nftMatch.destinationPort(53),
+    nftVerdict.accept(),
   ],
-  ["fib daddr type local accept", match.destinationIsLocal(), verdict.accept()],
-  ["fib saddr type != local accept", match.sourceIsLocal({ not: true }), verdict.accept()],
-  ["ct state new accept", match.connectionState("new"), verdict.accept()],
+  ["fib daddr type local accept", nftMatch.destinationIsLocal(), nftVerdict.accept()],
+  ["fib saddr type != local accept", nftMatch.sourceIsLocal({ not: true }), nftVerdict.accept()],
+  ["ct state new accept", nftMatch.connectionState("new"), nftVerdict.accept()],
   [
     "ct state established,related accept",
-    match.connectionState(["established", "related"]),
-    verdict.accept(),
+    nftMatch.connectionState(["established", "related"]),
+    nftVerdict.accept(),
   ],
-  ["ct state invalid drop", match.connectionState("invalid"), verdict.drop()],
-  ["ct status dnat accept", match.connectionStatus("dnat"), verdict.accept()],
-  ["meta mark 0x00000005 accept", match.mark(5), verdict.accept()],
-  ["meta mark { 0x00000005, 0x00000007 } accept", match.mark([5, 7]), verdict.accept()],
-  ["limit rate 10/second accept", nftLimit({ rate: 10, per: "second" }), verdict.accept()],
+  ["ct state invalid drop", nftMatch.connectionState("invalid"), nftVerdict.drop()],
+  ["ct status dnat accept", nftMatch.connectionStatus("dnat"), nftVerdict.accept()],
+  ["meta mark 0x00000005 accept", nftMatch.mark(5), nftVerdict.accept()],
+  ["meta mark { 0x00000005, 0x00000007 } accept", nftMatch.mark([5, 7]), nftVerdict.accept()],
+  ["limit rate 10/second accept", nftLimit({ rate: 10, per: "second" }), nftVerdict.accept()],
   [
     "limit rate over 3/hour burst 20 packets drop",
     nftLimit({ rate: 3, per: "hour", burst: 20, over: true }),
-    verdict.drop(),
+    nftVerdict.drop(),
   ],
-  ["counter accept", nftCounter(), verdict.accept()],
+  ["counter accept", nftCounter(), nftVerdict.accept()],
   ["counter", nftCounter()],
   ['log prefix "seen: "', nftLog({ prefix: "seen: " })],
   ["log level info", nftLog({ level: "info" })],
   ["log", nftLog()],
-  ["iifname vmap @links", verdict.map("inputInterface", "@links")],
+  ["iifname vmap @links", nftVerdict.map("inputInterface", "@links")],
 ];
 
 const IPV4: readonly RuleCase[] = [
-  ["ip saddr 10.0.0.1 accept", match.sourceAddress("10.0.0.1"), verdict.accept()],
-  ["ip saddr != 10.0.0.1 accept", match.sourceAddress("10.0.0.1", { not: true }), verdict.accept()],
-  ["ip saddr 10.0.0.0/24 accept", match.sourceAddress("10.0.0.0/24"), verdict.accept()],
-  ["ip daddr 10.1.2.0/25 accept", match.destinationAddress("10.1.2.77/25"), verdict.accept()],
+  ["ip saddr 10.0.0.1 accept", nftMatch.sourceAddress("10.0.0.1"), nftVerdict.accept()],
+  [
+    "ip saddr != 10.0.0.1 accept",
+    nftMatch.sourceAddress("10.0.0.1", { not: true }),
+    nftVerdict.accept(),
+  ],
+  ["ip saddr 10.0.0.0/24 accept", nftMatch.sourceAddress("10.0.0.0/24"), nftVerdict.accept()],
+  ["ip daddr 10.1.2.0/25 accept", nftMatch.destinationAddress("10.1.2.77/25"), nftVerdict.accept()],
   [
     "ip daddr != 10.0.0.0/7 accept",
-    match.destinationAddress("10.0.0.0/7", { not: true }),
-    verdict.accept(),
+    nftMatch.destinationAddress("10.0.0.0/7", { not: true }),
+    nftVerdict.accept(),
   ],
   [
     "ip daddr 10.0.0.1-10.0.0.9 accept",
-    match.destinationAddress("10.0.0.1-10.0.0.9"),
-    verdict.accept(),
+    nftMatch.destinationAddress("10.0.0.1-10.0.0.9"),
+    nftVerdict.accept(),
   ],
   [
     "ip daddr != 10.0.0.1-10.0.0.9 accept",
-    match.destinationAddress("10.0.0.1-10.0.0.9", { not: true }),
-    verdict.accept(),
+    nftMatch.destinationAddress("10.0.0.1-10.0.0.9", { not: true }),
+    nftVerdict.accept(),
   ],
   [
     "ip saddr { 10.0.0.0/8, 172.16.0.1, 192.168.1.1-192.168.1.9 } accept",
-    match.sourceAddress(["192.168.1.1-192.168.1.9", "172.16.0.1", "10.0.0.0/8"]),
-    verdict.accept(),
+    nftMatch.sourceAddress(["192.168.1.1-192.168.1.9", "172.16.0.1", "10.0.0.0/8"]),
+    nftVerdict.accept(),
   ],
   [
     "ip saddr { 10.0.0.1, 10.0.0.2 } accept",
-    match.sourceAddress(["10.0.0.1", "10.0.0.2"]),
-    verdict.accept(),
+    nftMatch.sourceAddress(["10.0.0.1", "10.0.0.2"]),
+    nftVerdict.accept(),
   ],
-  ["ip saddr @nets accept", match.sourceAddress("@nets", { family: "ip" }), verdict.accept()],
+  ["ip saddr @nets accept", nftMatch.sourceAddress("@nets", { family: "ip" }), nftVerdict.accept()],
   [
     "ip daddr . tcp dport @pairs accept",
-    match.protocol("tcp"),
-    match.inSet(["destinationAddress", "destinationPort"], "@pairs", { family: "ip" }),
-    verdict.accept(),
+    nftMatch.protocol("tcp"),
+    nftMatch.inSet(["destinationAddress", "destinationPort"], "@pairs", { family: "ip" }),
+    nftVerdict.accept(),
   ],
   [
     "ip saddr 10.0.0.0/24 ip daddr 10.0.1.0/24 tcp dport 80 counter accept",
-    match.sourceAddress("10.0.0.0/24"),
-    match.destinationAddress("10.0.1.0/24"),
-    match.protocol("tcp"),
-    match.destinationPort(80),
+    nftMatch.sourceAddress("10.0.0.0/24"),
+    nftMatch.destinationAddress("10.0.1.0/24"),
+    nftMatch.protocol("tcp"),
+    nftMatch.destinationPort(80),
     nftCounter(),
-    verdict.accept(),
+    nftVerdict.accept(),
   ],
 ];
 
 const IPV6: readonly RuleCase[] = [
-  ["ip6 saddr fd00::1 accept", match.sourceAddress("fd00::1"), verdict.accept()],
-  ["ip6 saddr fd00::/64 accept", match.sourceAddress("fd00::/64"), verdict.accept()],
+  ["ip6 saddr fd00::1 accept", nftMatch.sourceAddress("fd00::1"), nftVerdict.accept()],
+  ["ip6 saddr fd00::/64 accept", nftMatch.sourceAddress("fd00::/64"), nftVerdict.accept()],
   [
     "ip6 daddr != fd00::/61 accept",
-    match.destinationAddress("fd00::/61", { not: true }),
-    verdict.accept(),
+    nftMatch.destinationAddress("fd00::/61", { not: true }),
+    nftVerdict.accept(),
   ],
   [
     "ip6 daddr fd00::1-fd00::9 accept",
-    match.destinationAddress("fd00::1-fd00::9"),
-    verdict.accept(),
+    nftMatch.destinationAddress("fd00::1-fd00::9"),
+    nftVerdict.accept(),
   ],
   [
     "ip6 saddr { fd00::/64, fd01::1 } accept",
-    match.sourceAddress(["fd01::1", "fd00::/64"]),
-    verdict.accept(),
+    nftMatch.sourceAddress(["fd01::1", "fd00::/64"]),
+    nftVerdict.accept(),
   ],
-  ["ip6 saddr @nets6 accept", match.sourceAddress("@nets6", { family: "ip6" }), verdict.accept()],
+  [
+    "ip6 saddr @nets6 accept",
+    nftMatch.sourceAddress("@nets6", { family: "ip6" }),
+    nftVerdict.accept(),
+  ],
 ];
 
 const NAT_ANYWHERE: readonly RuleCase[] = [
   [
     "tcp dport 80 redirect to :8080",
-    match.protocol("tcp"),
-    match.destinationPort(80),
-    verdict.redirect({ port: 8080 }),
+    nftMatch.protocol("tcp"),
+    nftMatch.destinationPort(80),
+    nftVerdict.redirect({ port: 8080 }),
   ],
-  ["redirect", verdict.redirect()],
+  ["redirect", nftVerdict.redirect()],
   [
     "tcp dport 80 dnat to :8080",
-    match.protocol("tcp"),
-    match.destinationPort(80),
-    verdict.dnat({ port: 8080 }),
+    nftMatch.protocol("tcp"),
+    nftMatch.destinationPort(80),
+    nftVerdict.dnat({ port: 8080 }),
   ],
 ];
 
 const NAT4: readonly RuleCase[] = [
-  ["dnat IP to 10.0.0.2", verdict.dnat({ address: "10.0.0.2" })],
+  ["dnat IP to 10.0.0.2", nftVerdict.dnat({ address: "10.0.0.2" })],
   [
     "tcp dport 80 dnat IP to 10.0.0.2:8080",
-    match.protocol("tcp"),
-    match.destinationPort(80),
-    verdict.dnat({ address: "10.0.0.2", port: 8080 }),
+    nftMatch.protocol("tcp"),
+    nftMatch.destinationPort(80),
+    nftVerdict.dnat({ address: "10.0.0.2", port: 8080 }),
   ],
   [
     "udp dport 53 dnat IP to 10.0.0.2-10.0.0.5:5300-5399 random,persistent",
-    match.protocol("udp"),
-    match.destinationPort(53),
-    verdict.dnat({
+    nftMatch.protocol("udp"),
+    nftMatch.destinationPort(53),
+    nftVerdict.dnat({
       address: "10.0.0.2-10.0.0.5",
       port: "5300-5399",
       random: true,
@@ -224,15 +237,15 @@ const NAT4: readonly RuleCase[] = [
   ],
   [
     "fib daddr type local tcp dport 8081 counter dnat IP to 10.0.0.2:80",
-    match.destinationIsLocal(),
-    match.protocol("tcp"),
-    match.destinationPort(8081),
+    nftMatch.destinationIsLocal(),
+    nftMatch.protocol("tcp"),
+    nftMatch.destinationPort(8081),
     nftCounter(),
-    verdict.dnat({ address: "10.0.0.2", port: 80 }),
+    nftVerdict.dnat({ address: "10.0.0.2", port: 80 }),
   ],
   [
     "dnat IP to meta l4proto . th dport map @published",
-    verdict.dnat({
+    nftVerdict.dnat({
       map: "@published",
       by: ["protocol", "destinationPort"],
       port: true,
@@ -241,21 +254,21 @@ const NAT4: readonly RuleCase[] = [
   ],
   [
     "dnat IP to ip saddr map @clients",
-    verdict.dnat({ map: "@clients", by: "sourceAddress", family: "ip" }),
+    nftVerdict.dnat({ map: "@clients", by: "sourceAddress", family: "ip" }),
   ],
 ];
 
 const NAT6: readonly RuleCase[] = [
-  ["dnat IP6 to fd00::2", verdict.dnat({ address: "fd00::2" })],
+  ["dnat IP6 to fd00::2", nftVerdict.dnat({ address: "fd00::2" })],
   [
     "tcp dport 80 dnat IP6 to [fd00::2]:8080",
-    match.protocol("tcp"),
-    match.destinationPort(80),
-    verdict.dnat({ address: "fd00::2", port: 8080 }),
+    nftMatch.protocol("tcp"),
+    nftMatch.destinationPort(80),
+    nftVerdict.dnat({ address: "fd00::2", port: 8080 }),
   ],
   [
     "dnat IP6 to meta l4proto . th dport map @published6",
-    verdict.dnat({
+    nftVerdict.dnat({
       map: "@published6",
       by: ["protocol", "destinationPort"],
       port: true,
@@ -265,56 +278,64 @@ const NAT6: readonly RuleCase[] = [
 ];
 
 const SNAT_ANYWHERE: readonly RuleCase[] = [
-  ["masquerade", verdict.masquerade()],
-  ["masquerade fully-random", verdict.masquerade({ fullyRandom: true })],
+  ["masquerade", nftVerdict.masquerade()],
+  ["masquerade fully-random", nftVerdict.masquerade({ fullyRandom: true })],
   [
     'oifname != "br0" masquerade random',
-    match.outputInterface("br0", { not: true }),
-    verdict.masquerade({ random: true }),
+    nftMatch.outputInterface("br0", { not: true }),
+    nftVerdict.masquerade({ random: true }),
   ],
   [
     "meta l4proto tcp masquerade to :1024-65535",
-    match.protocol("tcp"),
-    verdict.masquerade({ port: "1024-65535" }),
+    nftMatch.protocol("tcp"),
+    nftVerdict.masquerade({ port: "1024-65535" }),
   ],
 ];
 
 const SNAT4: readonly RuleCase[] = [
-  ["ip saddr 10.0.0.0/24 masquerade", match.sourceAddress("10.0.0.0/24"), verdict.masquerade()],
+  [
+    "ip saddr 10.0.0.0/24 masquerade",
+    nftMatch.sourceAddress("10.0.0.0/24"),
+    nftVerdict.masquerade(),
+  ],
   [
     "ip saddr 10.0.0.0/24 snat IP to 1.2.3.4",
-    match.sourceAddress("10.0.0.0/24"),
-    verdict.snat({ address: "1.2.3.4" }),
+    nftMatch.sourceAddress("10.0.0.0/24"),
+    nftVerdict.snat({ address: "1.2.3.4" }),
   ],
 ];
 
 const SNAT6: readonly RuleCase[] = [
   [
     "ip6 saddr fd00::/64 snat IP6 to fd01::4 persistent",
-    match.sourceAddress("fd00::/64"),
-    verdict.snat({ address: "fd01::4", persistent: true }),
+    nftMatch.sourceAddress("fd00::/64"),
+    nftVerdict.snat({ address: "fd01::4", persistent: true }),
   ],
 ];
 
 const REJECT: readonly RuleCase[] = [
-  ["meta l4proto tcp reject with tcp reset", match.protocol("tcp"), verdict.reject("tcp reset")],
-  ["reject", verdict.reject()],
+  [
+    "meta l4proto tcp reject with tcp reset",
+    nftMatch.protocol("tcp"),
+    nftVerdict.reject("tcp reset"),
+  ],
+  ["reject", nftVerdict.reject()],
 ];
 const REJECTED = {
   inet: [
-    ["reject with icmpx type admin-prohibited", verdict.reject("admin-prohibited")],
-    ["reject with icmpx type host-unreachable", verdict.reject("host-unreachable")],
-    ["reject with icmpx type no-route", verdict.reject("no-route")],
+    ["reject with icmpx type admin-prohibited", nftVerdict.reject("admin-prohibited")],
+    ["reject with icmpx type host-unreachable", nftVerdict.reject("host-unreachable")],
+    ["reject with icmpx type no-route", nftVerdict.reject("no-route")],
   ],
   ip: [
-    ["reject with icmp type admin-prohibited", verdict.reject("admin-prohibited")],
-    ["reject with icmp type host-unreachable", verdict.reject("host-unreachable")],
-    ["reject with icmp type net-unreachable", verdict.reject("no-route")],
+    ["reject with icmp type admin-prohibited", nftVerdict.reject("admin-prohibited")],
+    ["reject with icmp type host-unreachable", nftVerdict.reject("host-unreachable")],
+    ["reject with icmp type net-unreachable", nftVerdict.reject("no-route")],
   ],
   ip6: [
-    ["reject with icmpv6 type admin-prohibited", verdict.reject("admin-prohibited")],
-    ["reject with icmpv6 type addr-unreachable", verdict.reject("host-unreachable")],
-    ["reject with icmpv6 type no-route", verdict.reject("no-route")],
+    ["reject with icmpv6 type admin-prohibited", nftVerdict.reject("admin-prohibited")],
+    ["reject with icmpv6 type addr-unreachable", nftVerdict.reject("host-unreachable")],
+    ["reject with icmpv6 type no-route", nftVerdict.reject("no-route")],
   ],
 } as const satisfies Record<string, readonly RuleCase[]>;
 
@@ -480,7 +501,7 @@ export const TABLES: readonly TableCase[] = (["inet", "ip", "ip6"] as const).map
       type: "route",
       hook: "output",
       priority: "mangle",
-    }, [["counter accept", nftCounter(), verdict.accept()]]],
+    }, [["counter accept", nftCounter(), nftVerdict.accept()]]],
   ];
   const sets = of(SETS, SETS4, SETS6);
   // nft wants the family of an address only where the table leaves it open.

@@ -12,24 +12,24 @@ import { untypedCodec } from "../../../rtnl/codec/compile.ts";
 import {
   addNftRule,
   Connection,
-  match,
   Nft,
   NFT_MESSAGES,
   NFT_RULE,
   nftChain,
   nftCounter,
   nftElement,
+  nftMatch,
   type NftRule,
   nftRule,
   nftSet,
   nftTable,
+  nftVerdict,
   replaceNftTable,
   type Request,
-  verdict,
 } from "../../../rtnl/mod.ts";
 import { kernelTest, runIn } from "../../support.ts";
 import { acknowledgement, type Asked, FakeKernel, message, type Queued } from "../fake_kernel.ts";
-import { listed, nftIn } from "./support.ts";
+import { listed, nftIn, nftTest } from "./support.ts";
 
 const TABLE = { family: "ip", name: "t" } as const;
 const CHAIN = { family: "ip", table: "t", name: "c" } as const;
@@ -40,7 +40,7 @@ const RULE = {
   expressions: [{ name: "counter", data: {} }],
 } as const satisfies Parameters<typeof nftRule.add>[0];
 
-kernelTest("a transaction is made whole or not at all", { run: true }, async ({ netns }) => {
+nftTest("a transaction is made whole or not at all", {}, async ({ netns }) => {
   await runIn(netns, "nft", "table ip t { chain c { counter accept; }; }");
   using nft = await nftIn(netns);
   const before = await listed(netns);
@@ -149,9 +149,9 @@ kernelTest("sets, elements and objects come and go", {}, async ({ netns }) => {
   );
 });
 
-kernelTest(
+nftTest(
   "a ruleset that somebody changed meanwhile is left alone",
-  { run: true },
+  {},
   async ({ netns }) => {
     using nft = await nftIn(netns);
     const generation = await nft.generation();
@@ -257,7 +257,7 @@ Deno.test("a rule is the bytes that nft sends", () => {
     "0a000700" + "000461626300" + "0000", // userdata
   ].join("");
   const [rule] = addNftRule({ family: "ip", name: "t" }, "c", {
-    expressions: [match.inputInterface("br0"), nftCounter(), verdict.accept()],
+    expressions: [nftMatch.inputInterface("br0"), nftCounter(), nftVerdict.accept()],
     comment: "abc",
   });
   assertEquals(rule!.body.toHex(), sent);

@@ -21,16 +21,16 @@ import {
 } from "../../../rtnl/mod.ts";
 import { frames } from "../../../rtnl/request.ts";
 import { unknownIn } from "../referee.ts";
-import { kernelTest, runIn } from "../../support.ts";
+import { runIn } from "../../support.ts";
 import { BROAD_RULES, BROAD_TABLES } from "./broad.ts";
-import { listed, nftIn } from "./support.ts";
+import { listed, nftIn, nftTest } from "./support.ts";
 
 /** Kinds of which there is no table: their bytes are kept. */
 const WITHOUT_TABLE = ["dup", "synproxy"];
 
-kernelTest(
+nftTest(
   "what nft makes is read and written to the same bytes",
-  { run: true },
+  {},
   async ({ netns }) => {
     await makeBroad(netns);
     const bodies: [type: number, body: Uint8Array][] = [];
@@ -51,7 +51,6 @@ kernelTest(
       assertEquals(codec.read(input(ours), 0, ours.length), value);
       return true;
     });
-    console.log("REORD", reordered.length, bodies.length, new Set(reordered.map(([t]) => t)));
     assert(reordered.length < bodies.length / 3, `${reordered.length} are in another order`);
     const kinds = new Set(
       ruleset.rules.flatMap(({ expressions }) => expressions!.map((e) => e.name)),
@@ -69,7 +68,7 @@ function areSame(ours: Uint8Array, theirs: Uint8Array): boolean {
     ours.every((byte, i) => byte === theirs[i] || (byte ^ theirs[i]!) === 0x80);
 }
 
-kernelTest("what nft makes is made again from what was read", { run: true }, async (kernel) => {
+nftTest("what nft makes is made again from what was read", {}, async (kernel) => {
   const other = await kernel.another();
   await makeBroad(kernel.netns);
   using read = await nftIn(kernel.netns);

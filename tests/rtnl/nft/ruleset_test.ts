@@ -6,25 +6,25 @@ import {
   addNftRule,
   deleteNftElements,
   deleteNftTable,
-  match,
   nftCounter,
   type NftField,
   nftLimit,
   type NftMatch,
+  nftMatch,
   type NftRuleSpec,
   type NftSetSpec,
   type NftTableSpec,
+  nftVerdict,
   replaceNftTable,
-  verdict,
 } from "../../../rtnl/mod.ts";
-import { kernelTest, runIn } from "../../support.ts";
+import { runIn } from "../../support.ts";
 import { TABLES } from "./cases.ts";
-import { listed, nftIn } from "./support.ts";
+import { listed, nftIn, nftTest } from "./support.ts";
 
 for (const { words, table } of TABLES) {
-  kernelTest(
+  nftTest(
     `what nft makes in a table ${table.family}, we make`,
-    { run: true },
+    {},
     async (kernel) => {
       const other = await kernel.another();
       await runIn(kernel.netns, "nft", words);
@@ -45,13 +45,16 @@ const JSON_TABLE: NftTableSpec = {
     name: "c",
     hook: "prerouting",
     type: "nat",
-    rules: [{ expressions: [nftCounter(), verdict.dnat({ address: "10.0.0.2" })], comment: "é" }],
+    rules: [{
+      expressions: [nftCounter(), nftVerdict.dnat({ address: "10.0.0.2" })],
+      comment: "é",
+    }],
   }],
 };
 
-kernelTest(
+nftTest(
   "a table is made again as it is said, whatever was there",
-  { run: true },
+  {},
   async ({ netns }) => {
     const theirs = "table ip theirs { chain c { type filter hook input priority 0; accept; }; }";
     await runIn(netns, "nft", theirs);
@@ -86,9 +89,9 @@ const PUBLISHED: NftSetSpec = {
 };
 const NETS: NftSetSpec = { name: "nets", type: "ipv4_addr", flags: ["interval"] };
 
-kernelTest(
+nftTest(
   "rules and elements are added to what is there, and taken away",
-  { run: true },
+  {},
   async ({ netns }) => {
     using nft = await nftIn(netns);
     const table = { family: "ip", name: "t" } as const;
@@ -100,8 +103,8 @@ kernelTest(
     await nft.transaction([
       ...addNftElements(table, PUBLISHED, [web]),
       ...addNftElements(table, NETS, ["10.0.0.0/8", "192.168.0.0/16"]),
-      ...addNftRule(table, "c", { expressions: [match.mark([1, 2]), verdict.accept()] }),
-      ...addNftRule(table, "c", { expressions: [match.mark([3, 4]), verdict.drop()] }),
+      ...addNftRule(table, "c", { expressions: [nftMatch.mark([1, 2]), nftVerdict.accept()] }),
+      ...addNftRule(table, "c", { expressions: [nftMatch.mark([3, 4]), nftVerdict.drop()] }),
     ]);
     const lines = (await listed(netns)).map((line) => line.trim());
     for (
@@ -121,9 +124,9 @@ kernelTest(
   },
 );
 
-kernelTest(
+nftTest(
   "thousands of rules and elements are one transaction",
-  { run: true },
+  {},
   async ({ netns }) => {
     using nft = await nftIn(netns);
     const address = (i: number) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`;
@@ -140,7 +143,7 @@ kernelTest(
       chains: [{
         name: "c",
         rules: many.map((i) => ({
-          expressions: [match.sourceAddress(address(i)), nftCounter(), verdict.accept()],
+          expressions: [nftMatch.sourceAddress(address(i)), nftCounter(), nftVerdict.accept()],
         })),
       }],
     }));
@@ -165,39 +168,42 @@ Deno.test("what can't be meant is refused before the kernel is asked", () => {
     sets: [{ name: "s", type: "ipv4_addr", ...set }],
   });
   const refused: [NftTableSpec, string][] = [
-    [ruled("ip", match.destinationPort(80)), "Cannot add rule ip t c: a port needs a protocol"],
-    [ruled("ip", verdict.dnat({ address: "10.0.0.1", port: 80 })), "needs a protocol before it"],
+    [ruled("ip", nftMatch.destinationPort(80)), "Cannot add rule ip t c: a port needs a protocol"],
+    [ruled("ip", nftVerdict.dnat({ address: "10.0.0.1", port: 80 })), "needs a protocol before it"],
     [
-      ruled("ip", match.sourceAddress("fd00::1")),
+      ruled("ip", nftMatch.sourceAddress("fd00::1")),
       "nothing is of the family ip6 in a table of the family ip",
     ],
     [
-      ruled("inet", match.sourceAddress("fd00::1"), match.destinationAddress("10.0.0.1")),
+      ruled("inet", nftMatch.sourceAddress("fd00::1"), nftMatch.destinationAddress("10.0.0.1")),
       "nothing is of the family ip in a rule of the family ip6",
     ],
-    [ruled("ip", match.sourceAddress(["10.0.0.1", "fd00::1"])), "expected an IPv4 address"],
-    [ruled("inet", match.sourceAddress("@s")), "say which"],
-    [ruled("ip", match.sourceAddress("10.0.0.0/33")), "0 to 32 bits"],
-    [ruled("ip", match.sourceAddress("10.0.0.9-10.0.0.1")), "from the least to the greatest"],
-    [ruled("ip", match.sourceAddress([])), "no value"],
-    [ruled("ip", match.sourceAddress("host")), 'expected an IPv4 address, got "host"'],
-    [ruled("ip", match.protocol("tcpp")), "expected a whole number from 0 to 255 or one of icmp"],
-    [ruled("ip", match.protocol("tcp"), match.destinationPort(65536)), "0 to 65535"],
-    [ruled("ip", match.protocol("tcp"), match.destinationPort(-1)), "0 to 65535"],
-    [ruled("ip", match.inputInterface("a-name-of-sixteen")), "1 to 15 bytes"],
-    [ruled("ip", match.inputInterface("*")), "1 to 15 bytes"],
-    [ruled("ip", match.inputInterface(["eth*", "br0"])), "1 to 15 bytes"],
-    [ruled("ip", match.inSet(["protocol", "destinationPort"], "tcp")), '"@NAME"'],
-    [ruled("ip", { match: "weight" as "mark", value: 1 }), "expected one of sourceAddress"],
-    [ruled("ip", verdict.map("inputInterface", "links")), '"@NAME"'],
-    [ruled("ip", verdict.dnat({})), "an address or a port"],
+    [ruled("ip", nftMatch.sourceAddress(["10.0.0.1", "fd00::1"])), "expected an IPv4 address"],
+    [ruled("inet", nftMatch.sourceAddress("@s")), "say which"],
+    [ruled("ip", nftMatch.sourceAddress("10.0.0.0/33")), "0 to 32 bits"],
+    [ruled("ip", nftMatch.sourceAddress("10.0.0.9-10.0.0.1")), "from the least to the greatest"],
+    [ruled("ip", nftMatch.sourceAddress([])), "no value"],
+    [ruled("ip", nftMatch.sourceAddress("host")), 'expected an IPv4 address, got "host"'],
     [
-      ruled("inet", match.family("ip"), verdict.dnat({ address: "fd00::1" })),
+      ruled("ip", nftMatch.protocol("tcpp")),
+      "expected a whole number from 0 to 255 or one of icmp",
+    ],
+    [ruled("ip", nftMatch.protocol("tcp"), nftMatch.destinationPort(65536)), "0 to 65535"],
+    [ruled("ip", nftMatch.protocol("tcp"), nftMatch.destinationPort(-1)), "0 to 65535"],
+    [ruled("ip", nftMatch.inputInterface("a-name-of-sixteen")), "1 to 15 bytes"],
+    [ruled("ip", nftMatch.inputInterface("*")), "1 to 15 bytes"],
+    [ruled("ip", nftMatch.inputInterface(["eth*", "br0"])), "1 to 15 bytes"],
+    [ruled("ip", nftMatch.inSet(["protocol", "destinationPort"], "tcp")), '"@NAME"'],
+    [ruled("ip", { match: "weight" as "mark", value: 1 }), "expected one of sourceAddress"],
+    [ruled("ip", nftVerdict.map("inputInterface", "links")), '"@NAME"'],
+    [ruled("ip", nftVerdict.dnat({})), "an address or a port"],
+    [
+      ruled("inet", nftMatch.family("ip"), nftVerdict.dnat({ address: "fd00::1" })),
       "an address of the family ip,",
     ],
-    [ruled("ip", verdict.dnat({ address: "fd00::1" })), "an address of the family ip,"],
-    [ruled("inet", verdict.dnat({ map: "@m", by: "mark" })), "say which"],
-    [ruled("ip", verdict.reject("never" as "no-route")), "expected one of tcp reset"],
+    [ruled("ip", nftVerdict.dnat({ address: "fd00::1" })), "an address of the family ip,"],
+    [ruled("inet", nftVerdict.dnat({ map: "@m", by: "mark" })), "say which"],
+    [ruled("ip", nftVerdict.reject("never" as "no-route")), "expected one of tcp reset"],
     [{ family: "ip", name: "t", chains: [{ name: "c", policy: "drop" }] }, "for chains of a hook"],
     [
       {
@@ -230,13 +236,13 @@ Deno.test("what can't be meant is refused before the kernel is asked", () => {
     const error = assertThrows(() => replaceNftTable(table), InputError);
     assert(error.message.startsWith("Cannot ") && error.message.includes(reason), error.message);
   }
-  assertThrows(() => match.connectionState("old" as "new"), InputError, "there is none");
+  assertThrows(() => nftMatch.connectionState("old" as "new"), InputError, "there is none");
   assertThrows(() => nftLimit({ rate: 0, per: "second" }), InputError, "from 1");
 });
 
 Deno.test("rules of one transaction do not find each other's sets", () => {
   const table = { family: "ip", name: "t" } as const;
-  const rule = { expressions: [match.mark([1, 2])] };
+  const rule = { expressions: [nftMatch.mark([1, 2])] };
   const ids = [...addNftRule(table, "c", rule), ...addNftRule(table, "c", rule)]
     .filter(({ operation }) => operation.startsWith("add set"));
   assertEquals(ids.length, 2);
@@ -266,7 +272,7 @@ Deno.test("whatever is to be matched is bytes, or an InputError", () => {
   fc.assert(
     fc.property(family, fc.array(match), (family, matches) => {
       try {
-        replaceNftTable(ruled(family, ...matches, verdict.accept()));
+        replaceNftTable(ruled(family, ...matches, nftVerdict.accept()));
       } catch (error) {
         assertInstanceOf(error, InputError);
       }

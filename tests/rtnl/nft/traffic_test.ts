@@ -5,20 +5,20 @@ import { type Netns, runInNetns, setSysctls } from "../../../netns/mod.ts";
 import {
   addNftElements,
   deleteNftTable,
-  match,
   type NftChainSpec,
   nftCounter,
+  nftMatch,
   type NftRuleSpec,
   type NftSetSpec,
   type NftTableSpec,
+  nftVerdict,
   replaceNftTable,
-  verdict,
 } from "../../../rtnl/mod.ts";
-import { type Kernel, kernelTest, runIn } from "../../support.ts";
-import { listed, nftIn } from "./support.ts";
+import { type Kernel, runIn } from "../../support.ts";
+import { listed, nftIn, nftTest } from "./support.ts";
 
 const INSIDE = new URL("./inside.ts", import.meta.url);
-const ALL = { all: true, run: true };
+const ALL = { all: true };
 
 /** The addresses of one family: the client's and the router's towards it, the server's and the router's. */
 const FAMILIES = {
@@ -95,7 +95,7 @@ const chain = (
   rules,
 });
 
-kernelTest("masqueraded, a client has the router's address", ALL, async (kernel) => {
+nftTest("masqueraded, a client has the router's address", ALL, async (kernel) => {
   const { router, client, server } = await network(kernel);
   using nft = await nftIn(router);
   await runIn(
@@ -108,12 +108,12 @@ kernelTest("masqueraded, a client has the router's address", ALL, async (kernel)
     const { client: own, server: hostname, near, far, bits } = FAMILIES[family];
     await using _server = await serving(server, hostname, 7000);
     assertEquals(await call(client, hostname, 7000), own);
-    const out = match.outputInterface("in0", { not: true });
+    const out = nftMatch.outputInterface("in0", { not: true });
     const masquerade = [
-      match.sourceAddress(`${near}/${bits}`),
+      nftMatch.sourceAddress(`${near}/${bits}`),
       out,
       nftCounter(),
-      verdict.masquerade(),
+      nftVerdict.masquerade(),
     ];
     for (const table of [family, "inet"] as const) {
       await nft.transaction(replaceNftTable({
@@ -138,11 +138,11 @@ function published(family: "inet" | Family): NftTableSpec {
   const families = family === "inet" ? ["ip", "ip6"] as const : [family] as const;
   const rules = families.map((family): NftRuleSpec => ({
     expressions: [
-      match.family(family),
-      match.destinationIsLocal(),
-      match.protocol("tcp"),
-      match.destinationPort(8080),
-      verdict.dnat({ address: FAMILIES[family].server, port: 7000 }),
+      nftMatch.family(family),
+      nftMatch.destinationIsLocal(),
+      nftMatch.protocol("tcp"),
+      nftMatch.destinationPort(8080),
+      nftVerdict.dnat({ address: FAMILIES[family].server, port: 7000 }),
     ],
     comment: "web",
   }));
@@ -163,9 +163,9 @@ function mapped(): { table: NftTableSpec; maps: Record<Family, NftSetSpec> } {
   const maps = { ip: map("ip"), ip6: map("ip6") };
   const rules = (["ip", "ip6"] as const).map((family): NftRuleSpec => ({
     expressions: [
-      match.family(family),
-      match.destinationIsLocal(),
-      verdict.dnat({
+      nftMatch.family(family),
+      nftMatch.destinationIsLocal(),
+      nftVerdict.dnat({
         map: `@${maps[family].name}`,
         by: ["protocol", "destinationPort"],
         port: true,
@@ -190,7 +190,7 @@ async function assertPublished(
   assertEquals(await call(router, near, 8081), "ConnectionRefused");
 }
 
-kernelTest("a published port leads to the server", ALL, async (kernel) => {
+nftTest("a published port leads to the server", ALL, async (kernel) => {
   const { router, client, server } = await network(kernel);
   using nft = await nftIn(router);
   const { table, maps } = mapped();
@@ -213,7 +213,7 @@ kernelTest("a published port leads to the server", ALL, async (kernel) => {
   }
 });
 
-kernelTest("what is not let through is refused", ALL, async (kernel) => {
+nftTest("what is not let through is refused", ALL, async (kernel) => {
   const { router, client, server } = await network(kernel);
   using nft = await nftIn(router);
   await nft.transaction(replaceNftTable({
@@ -225,18 +225,20 @@ kernelTest("what is not let through is refused", ALL, async (kernel) => {
       hook: "forward",
       policy: "drop",
       rules: [
-        { expressions: [match.connectionState(["established", "related"]), verdict.accept()] },
+        {
+          expressions: [nftMatch.connectionState(["established", "related"]), nftVerdict.accept()],
+        },
         {
           expressions: [
-            match.inputInterface("in*"),
-            match.protocol("tcp"),
-            match.inSet(["destinationAddress", "destinationPort"], "@open", { family: "ip" }),
+            nftMatch.inputInterface("in*"),
+            nftMatch.protocol("tcp"),
+            nftMatch.inSet(["destinationAddress", "destinationPort"], "@open", { family: "ip" }),
             nftCounter(),
-            verdict.accept(),
+            nftVerdict.accept(),
           ],
         },
-        { expressions: [match.family("ip6"), match.protocol("tcp"), verdict.reject()] },
-        { expressions: [match.protocol("tcp"), nftCounter(), verdict.reject("tcp reset")] },
+        { expressions: [nftMatch.family("ip6"), nftMatch.protocol("tcp"), nftVerdict.reject()] },
+        { expressions: [nftMatch.protocol("tcp"), nftCounter(), nftVerdict.reject("tcp reset")] },
       ],
     }],
   }));
