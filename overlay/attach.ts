@@ -7,7 +7,7 @@
 import { ExistsError, NetlinkError, NotFoundError } from "../ffi/errors.ts";
 import { errnoOf } from "../ffi/errno.ts";
 import { identify } from "../ffi/system.ts";
-import { connect, Netns, type NetnsOptions } from "../netns/netns.ts";
+import { Netns, type NetnsOptions } from "../netns/netns.ts";
 import { setSysctls } from "../netns/sysctl.ts";
 import { describeTarget, type NetnsTarget } from "../netns/target.ts";
 import { type Address, address } from "../rtnl/address.ts";
@@ -39,6 +39,7 @@ import {
 } from "./attachments.ts";
 import { type Bridge, requireBridge } from "./bridges.ts";
 import { type Family, startForwarding } from "./forwarding.ts";
+import { type Host, openHost } from "./host.ts";
 import { isLinkLocal } from "./input.ts";
 import { absentIsFalse, findLink, getLink } from "./links.ts";
 import { withHostLock } from "./lock.ts";
@@ -99,21 +100,20 @@ const GROUP = 0x646c;
  */
 export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Promise<Attachment> {
   const wanted = readSpec(spec);
-  using here = options.netns === undefined ? Netns.current() : Netns.open(options.netns);
   // Before the lock: a namespace that is not there is no reason to wait.
   using pinned = wanted.createNetns === undefined ? Netns.open(spec.netns) : undefined;
-  using outside = await connect(options.netns === undefined ? {} : { netns: here });
+  using host = await openHost(options);
   const operation = `attach ${wanted.interface} of ${describeTarget(spec.netns)}`;
-  return await withHostLock(operation, here, async () => {
-    if (await deleteHalfMade(outside, wanted.owner)) await settle(outside, here, wanted.owner);
+  return await withHostLock(operation, host.netns, async () => {
+    if (await deleteHalfMade(host.rtnl, wanted.owner)) await settle(host, wanted.owner);
     const name = wanted.createNetns;
-    using made = name === undefined ? undefined : await makeNetns(name, here, wanted.owner);
+    using made = name === undefined ? undefined : await makeNetns(name, host.netns, wanted.owner);
     using container = Netns.open(made ?? pinned ?? spec.netns);
-    const task = { spec, wanted, here, outside };
+    const task = { spec, wanted, host };
     try {
       return await attachTo(container, task).catch(async (error) => {
         const isTaken = error instanceof ExistsError || error instanceof PoolExhaustedError;
-        if (!isTaken || !await deleteDead(outside)) throw error;
+        if (!isTaken || !await deleteDead(host.rtnl)) throw error;
         return await attachTo(container, task);
       });
     } catch (error) {
@@ -127,14 +127,13 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
 interface Task {
   spec: AttachSpec;
   wanted: Wanted;
-  here: Netns;
-  outside: Rtnl;
+  host: Host;
 }
 
 /** Attaches a namespace; the host's lock is held. */
 async function attachTo(container: Netns, task: Task): Promise<Attachment> {
-  const { spec, here, outside } = task;
-  const host: NetnsOptions = { netns: here };
+  const { spec, host } = task;
+  const outside = host.rtnl;
   // The thread that opens it works beside this one, so it is waited for when it is needed.
   const opening = container.connect();
   await using _inside = closing(opening);
@@ -146,13 +145,13 @@ async function attachTo(container: Netns, task: Task): Promise<Attachment> {
     let wanted = task.wanted;
     if (wanted.bridge?.shape !== undefined) {
       const { shape } = wanted.bridge;
-      undo.defer(async () => void await settle(outside, here, wanted.owner));
-      await ensureBridge(outside, { ...wanted.bridge, shape }, wanted.owner, here);
+      undo.defer(async () => void await settle(host, wanted.owner));
+      await ensureBridge(outside, { ...wanted.bridge, shape }, wanted.owner, host.netns);
       await step("make the bridge");
     }
     const replaced = wanted.replace ? await findReplaced(outside, container, wanted) : [];
     if (replaced.length > 0) {
-      undo.defer(async () => void await settle(outside, here, wanted.owner));
+      undo.defer(async () => void await settle(host, wanted.owner));
       await deleteLinks(outside, replaced);
     }
     const bridge = wanted.bridge === undefined ? undefined : await findBridge(outside, wanted);
@@ -184,7 +183,7 @@ async function attachTo(container: Netns, task: Task): Promise<Attachment> {
       if (left !== undefined) {
         await absentIsFalse(() => outside.links.delete({ index: left.index }));
       }
-      await settle(outside, here, wanted.owner);
+      await settle(host, wanted.owner);
     });
     await step("create the pair");
 
@@ -219,7 +218,7 @@ async function attachTo(container: Netns, task: Task): Promise<Attachment> {
       await step("set sysctls");
     }
 
-    await startForwarding(switchedOff, outside, host);
+    await startForwarding(switchedOff, outside, host.where);
     await step("switch forwarding on");
 
     if (needsNat(attachment)) {
@@ -238,7 +237,7 @@ async function attachTo(container: Netns, task: Task): Promise<Attachment> {
     });
     await step("commit");
     // What the host did for those only goes last, so that what this one needs too never stops.
-    if (replaced.length > 0) await settle(outside, here, wanted.owner);
+    if (replaced.length > 0) await settle(host, wanted.owner);
     return attachment;
   } catch (error) {
     throw await undo.after(error);

@@ -4,9 +4,10 @@
  * @module
  */
 
-import { connect, Netns } from "../netns/netns.ts";
+import { Netns } from "../netns/netns.ts";
 import { describeTarget, type NetnsTarget } from "../netns/target.ts";
 import { type Attachment, deleteLinks, findAttachments, type OwnerOptions } from "./attachments.ts";
+import { openHost } from "./host.ts";
 import { checkLinkName } from "./input.ts";
 import { withHostLock } from "./lock.ts";
 import { findMadeNetns, removeMadeNetns } from "./made_netns.ts";
@@ -45,19 +46,18 @@ export async function detach(
 ): Promise<boolean> {
   checkOwner(owner);
   const isMeant = matcher(target);
-  using here = netns === undefined ? Netns.current() : Netns.open(netns);
-  using host = await connect(netns === undefined ? {} : { netns: here });
+  using host = await openHost({ netns });
   const what = "id" in target ? target.id : describeTarget(target.netns);
-  return await withHostLock(`detach ${what}`, here, async () => {
-    const all = await findAttachments(host);
+  return await withHostLock(`detach ${what}`, host.netns, async () => {
+    const all = await findAttachments(host.rtnl);
     // Under the lock no attach is under way, so what is half made was interrupted.
     const gone = all.filter((it) => it.owner === owner && (it.making || isMeant(it)));
     const left = all.filter((it) => !gone.includes(it));
-    await deleteLinks(host, gone);
-    await settle(host, here, owner, { attachments: left });
+    await deleteLinks(host.rtnl, gone);
+    await settle(host, owner, { attachments: left });
     // One that finds nothing may be the repetition of one that was killed.
     const emptied = gone.length === 0 ? undefined : new Set(gone.map(({ netns }) => netns));
-    (await findMadeNetns(left, here, owner, emptied)).forEach(removeMadeNetns);
+    (await findMadeNetns(left, host.netns, owner, emptied)).forEach(removeMadeNetns);
     return gone.some((it) => !it.making);
   });
 }

@@ -6,11 +6,10 @@
  * @module
  */
 
-import type { Netns } from "../netns/netns.ts";
-import type { Rtnl } from "../rtnl/rtnl.ts";
 import { findEmptyBridges, removeBridge } from "./attach_bridge.ts";
 import { findAttachments, type Found } from "./attachments.ts";
 import { FAMILIES, stopForwarding, wasOff } from "./forwarding.ts";
+import type { Host } from "./host.ts";
 import { hasTable, needsNat, tableOf, translateFor } from "./nat.ts";
 
 /** Something that was taken away, or would be. */
@@ -31,8 +30,7 @@ interface SettleOptions {
 
 /** Takes away what no attachment needs any more, and says what; the host's lock is held. */
 export async function settle(
-  rtnl: Rtnl,
-  host: Netns,
+  { rtnl, where }: Host,
   owner: string,
   { dryRun = false, attachments: left }: SettleOptions = {},
 ): Promise<Swept[]> {
@@ -45,7 +43,7 @@ export async function settle(
     if (needed.includes(family) || !await wasOff(family, rtnl)) continue;
     swept.push({ kind: "forwarding", name: family });
   }
-  if (!dryRun) await stopForwarding(needed, rtnl, { netns: host });
+  if (!dryRun) await stopForwarding(needed, rtnl, where);
 
   const translated = attachments.filter((it) => it.owner === owner && needsNat(it));
   const hadTable = await hasTable(owner, rtnl);

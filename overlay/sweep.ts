@@ -4,8 +4,8 @@
  * @module
  */
 
-import { connect, Netns } from "../netns/netns.ts";
 import { deleteLinks, findAttachments, type OwnerOptions } from "./attachments.ts";
+import { openHost } from "./host.ts";
 import { withHostLock } from "./lock.ts";
 import { findMadeNetns, removeMadeNetns } from "./made_netns.ts";
 import { settle, type Swept } from "./settle.ts";
@@ -39,20 +39,19 @@ export async function sweep(
   { netns, owner = DEFAULT_OWNER, dryRun = false }: SweepOptions = {},
 ): Promise<Swept[]> {
   checkOwner(owner);
-  using here = netns === undefined ? Netns.current() : Netns.open(netns);
-  using host = await connect(netns === undefined ? {} : { netns: here });
-  return await withHostLock("sweep", here, async () => {
+  using host = await openHost({ netns });
+  return await withHostLock("sweep", host.netns, async () => {
     // Under the lock no attach is under way, so what is half made was interrupted.
-    const all = await findAttachments(host);
+    const all = await findAttachments(host.rtnl);
     const halfMade = all.filter((it) => it.making && it.owner === owner);
     const attachments = all.filter((it) => !halfMade.includes(it));
-    if (!dryRun) await deleteLinks(host, halfMade);
-    const made = await findMadeNetns(attachments, here, owner);
+    if (!dryRun) await deleteLinks(host.rtnl, halfMade);
+    const made = await findMadeNetns(attachments, host.netns, owner);
     if (!dryRun) made.forEach(removeMadeNetns);
     return [
       ...halfMade.map(({ hostInterface }): Swept => ({ kind: "link", name: hostInterface })),
       ...made.map(({ name }): Swept => ({ kind: "netns", name })),
-      ...await settle(host, here, owner, { dryRun, attachments }),
+      ...await settle(host, owner, { dryRun, attachments }),
     ];
   });
 }
