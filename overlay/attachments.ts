@@ -6,7 +6,8 @@
 
 import { connect, type NetnsOptions } from "../netns/netns.ts";
 import { NetlinkError, NotFoundError } from "../ffi/errors.ts";
-import { link, type LinkSpec } from "../rtnl/link.ts";
+import type { Codec, MessageShape } from "../rtnl/codec/shape.ts";
+import { LINK, link, type LinkSpec } from "../rtnl/link.ts";
 import { netnsId } from "../rtnl/netns_id.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
 import { absentIsFalse, findLink } from "./links.ts";
@@ -61,15 +62,32 @@ export async function listAttachments(
     .map(({ index: _, making: __, nsid: ___, ...attachment }) => attachment);
 }
 
+/** Steps over an attribute, which costs less than to read or keep it. */
+const skipped: Codec<null> = { read: () => null, write() {} };
+const { name, alias, altNames, master, mtu, linkNetnsId } = LINK.attributes;
+
+/** What is read of each link: of a thousand, reading all of it would be most of the work. */
+const ESSENTIAL = {
+  header: LINK.header,
+  attributes: {
+    ...Object.fromEntries(
+      Object.entries(LINK.attributes).map((
+        [key, [label, number]],
+      ) => [key, [label, number, skipped]]),
+    ),
+    ...{ name, alias, altNames, master, mtu, linkNetnsId },
+  },
+} as MessageShape;
+
 /** The attachments on the host that a connection leads to, of all owners; or those of a bridge. */
 export async function findAttachments(host: Rtnl, filter: LinkSpec = {}): Promise<Found[]> {
   const found: Found[] = [];
   const bridges = new Map<number, string | undefined>();
-  for await (
-    const { alias, name, index, altNames, master, mtu, linkNetnsId: nsid } of host.links.list({
-      linkInfo: { kind: "veth" },
-      ...filter,
-    })
+  const request = { ...link.list({ linkInfo: { kind: "veth" }, ...filter }), shape: ESSENTIAL };
+  for (
+    const { alias, name, index, altNames, master, mtu, linkNetnsId: nsid } of await host.request(
+      request,
+    )
   ) {
     const tag = parseTag(alias);
     if (tag === undefined) continue;
@@ -124,10 +142,20 @@ export async function deleteHalfMade(host: Rtnl, owner: string): Promise<boolean
  * The kernel does it too, but in the background, which may be a while after the container has ended.
  */
 export async function deleteDead(host: Rtnl): Promise<boolean> {
+  // The last reference to a namespace may be a socket's, which the kernel drops some milliseconds late.
+  for (let attempts = 0; attempts < 10; attempts++) {
+    if (await deleteDeadNow(host)) return true;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return false;
+}
+
+async function deleteDeadNow(host: Rtnl): Promise<boolean> {
   const found = (await findAttachments(host)).filter(({ nsid }) => nsid !== undefined);
   // The kernel knows none by a number whose last user is gone (get_net_ns_by_id).
   const answers = await host.batch(found.map(({ nsid }) => netnsId.get({ nsid })));
-  const dead = found.filter((_, i) => answers[i] instanceof NotFoundError);
+  // While the kernel is at it the number is gone already, and the link not yet: it says -1.
+  const dead = found.filter(({ nsid }, i) => nsid === -1 || answers[i] instanceof NotFoundError);
   await deleteLinks(host, dead);
   return dead.length > 0;
 }

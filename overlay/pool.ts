@@ -119,10 +119,12 @@ function numberOf(bytes: Uint8Array): bigint {
 }
 
 function format(number: bigint, family: Cidr["family"]): string {
-  const size = family === "inet" ? 4 : 16;
-  const bytes = Uint8Array.from(
-    { length: size },
-    (_, i) => Number(number >> BigInt(8 * (size - 1 - i)) & 0xffn),
-  );
+  const bytes = new Uint8Array(family === "inet" ? 4 : 16);
+  const view = new DataView(bytes.buffer);
+  if (family === "inet") view.setUint32(0, Number(number));
+  else {
+    view.setBigUint64(0, number >> 64n);
+    view.setBigUint64(8, number & 0xffff_ffff_ffff_ffffn);
+  }
   return formatAddress(bytes);
 }

@@ -1,0 +1,119 @@
+/**
+ * A process that attaches, detaches and sweeps, and kills itself at the point that it is told: before its Nth
+ * request to the kernel is sent, which is after the one before was carried out, or after a step.
+ *
+ * @module
+ */
+
+import { NetlinkSocket } from "../../ffi/netlink_socket.ts";
+import {
+  attach,
+  type AttachSpec,
+  detach,
+  type DetachTarget,
+  listAttachments,
+  type Netns,
+  type NetnsTarget,
+  sweep,
+} from "../../mod.ts";
+
+/** When it dies: before a request, after a step, or, without a point, never. */
+export type Point = { request: number } | { step: string } | undefined;
+
+/** What it is told; `rounds` is how often it does all of it. */
+export interface Task {
+  host: NetnsTarget;
+  jobs: Job[];
+  point?: Point;
+  rounds?: number;
+}
+
+/** What it does; a sweep must find nothing, and a list prints one JSON line. */
+export type Job =
+  | { list: true }
+  | { attach: AttachSpec }
+  | { detach: DetachTarget; owner?: string }
+  | { sweep: true };
+
+/** How it ended. */
+export interface End {
+  killed: boolean;
+  /** What it printed: "ready" before it begins, "done" after the last round. */
+  said: string;
+}
+
+/** Starts one. */
+export function startVictim(task: Task): Deno.ChildProcess {
+  const config = Deno.env.get("DENOLINK_CONFIG") ?? "deno.json";
+  return new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-A", "--no-check", "--config", config],
+      ...[new URL(import.meta.url).pathname, JSON.stringify(task)],
+    ],
+    env: { NO_COLOR: "1" },
+    ...{ stdin: "null", stdout: "piped", stderr: "piped" },
+  }).spawn();
+}
+
+/** Runs one to its end; throws when it failed instead of being killed. */
+export async function runVictim(task: Task): Promise<End> {
+  return await endOf(startVictim(task));
+}
+
+/** How another process finds a namespace that this one holds. */
+export function elsewhere({ fd }: Netns): { path: string } {
+  return { path: `/proc/${Deno.pid}/fd/${fd}` };
+}
+
+/** Waits for one's end. */
+export async function endOf(victim: Deno.ChildProcess): Promise<End> {
+  const { signal, success, stdout, stderr } = await victim.output();
+  const text = new TextDecoder();
+  const killed = signal === "SIGKILL";
+  if (!success && !killed) throw new Error(`A victim failed: ${text.decode(stderr)}`);
+  return { killed, said: text.decode(stdout) };
+}
+
+if (import.meta.main) await die(JSON.parse(Deno.args[0]!));
+
+async function die({ host, jobs, point, rounds = 1 }: Task): Promise<void> {
+  const { send, sendSync } = NetlinkSocket.prototype;
+  let requests = 0;
+  const count = () => {
+    if (point && "request" in point && ++requests === point.request) end();
+  };
+  NetlinkSocket.prototype.send = function (bytes) {
+    count();
+    return send.call(this, bytes);
+  };
+  NetlinkSocket.prototype.sendSync = function (bytes) {
+    count();
+    return sendSync.call(this, bytes);
+  };
+  const onStep = (step: string) => {
+    if (point && "step" in point && point.step === step) end();
+  };
+  console.log("ready");
+  for (let round = 0; round < rounds; round++) {
+    for (const job of jobs) {
+      if ("attach" in job) await attach({ ...job.attach, onStep }, { netns: host });
+      else if ("detach" in job) await detach(job.detach, { netns: host, owner: job.owner });
+      else if ("list" in job) console.log(JSON.stringify((await listed(host)).sort()));
+      else {
+        const swept = await sweep({ netns: host });
+        if (swept.length > 0) throw new Error(`It swept ${JSON.stringify(swept)}`);
+      }
+    }
+  }
+  console.log("done");
+}
+
+async function listed(host: NetnsTarget): Promise<string[]> {
+  const attachments = await listAttachments({ netns: host });
+  return attachments.map(({ id, addresses }) => `${id} ${addresses}`);
+}
+
+/** Returns no more: the thread that asks for it is the first to go. */
+function end(): void {
+  Deno.kill(Deno.pid, "SIGKILL");
+}
