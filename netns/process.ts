@@ -260,14 +260,17 @@ async function start(
 }
 
 /** Why a program can't be started, where that is the program's fault. */
-function remedyFor({ cwd }: Program, errno: number): string | undefined {
+function remedyFor({ file, cwd }: Program, errno: number): string | undefined {
   if (errno === errnoOf("ENOENT")) {
     const directory = cwd === undefined ? "" : `, or no directory ${cwd}`;
     return `there is no such program${directory}`;
   }
   if (errno === errnoOf("EACCES")) {
     const directory = cwd === undefined ? "" : `, or may not enter ${cwd}`;
-    return `this process may not execute the file${directory}; see its mode`;
+    // exec(3) says so of a folder of PATH that is closed, too, where it found the program nowhere else.
+    return file.includes("/")
+      ? `this process may not execute the file${directory}; see its mode`
+      : `PATH leads to no such program that this process may execute${directory}`;
   }
 }
 

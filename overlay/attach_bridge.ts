@@ -15,7 +15,7 @@ import type { Request } from "../rtnl/request.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
 import { flagsAtOnce } from "./addresses.ts";
 import type { Attachment } from "./attachments.ts";
-import { type Bridge, requireBridge } from "./bridges.ts";
+import { type Bridge, newBridgeAddress, requireBridge } from "./bridges.ts";
 import { checkLinkName, type Cidr, parseCidr } from "./input.ts";
 import { absentIsFalse, findLink } from "./links.ts";
 import { type BridgeTag, formatBridgeTag, makingAltName, parseBridgeTag } from "./tag.ts";
@@ -127,6 +127,7 @@ async function create(rtnl: Rtnl, name: string, shape: Shape, tag: BridgeTag): P
     link.add({
       name,
       up: true,
+      address: newBridgeAddress(),
       linkInfo: { kind: "bridge", data: data(shape) },
     }),
     link.set({ name, alias: formatBridgeTag(tag) }),

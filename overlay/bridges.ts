@@ -12,8 +12,8 @@ import { checkLinkName } from "./input.ts";
 import { absentIsFalse, findLink, getLink } from "./links.ts";
 
 /**
- * Creates a bridge; false when there is one of that name. `ExistsError` when the name is another
- * link's.
+ * Creates a bridge, with a MAC address that stays; false when there is one of that name. `ExistsError`
+ * when the name is another link's.
  *
  * @example A bridge, whether it is there or not
  * ```ts
@@ -26,7 +26,7 @@ export async function createBridge(name: string, options?: NetnsOptions): Promis
   checkLinkName(name);
   using rtnl = await connect(options);
   try {
-    await rtnl.links.add({ name, linkInfo: { kind: "bridge" } });
+    await rtnl.links.add({ name, address: newBridgeAddress(), linkInfo: { kind: "bridge" } });
     return true;
   } catch (error) {
     if (!(error instanceof ExistsError)) throw error;
@@ -37,6 +37,16 @@ export async function createBridge(name: string, options?: NetnsOptions): Promis
       cause: error,
     });
   }
+}
+
+/**
+ * A MAC address for a new bridge: one that anybody may give (IEEE 802, locally administered). A bridge that
+ * was given none takes the lowest of its ports', so another one as containers come and go, and those that
+ * know the former lose their gateway for a while.
+ */
+export function newBridgeAddress(): string {
+  const [first = 0, ...rest] = crypto.getRandomValues(new Uint8Array(6));
+  return [first & 0xfc | 2, ...rest].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
 
 /**

@@ -72,11 +72,11 @@ kernelTest("netns add, list, exec and delete", NEEDS, async () => {
     const mixed = await run("exec", "--json", name, "true");
     assertEquals({ code: mixed.code, stdout: mixed.stdout }, { code: 2, stdout: "" });
     assertMatch(mixed.stderr, /has no JSON/);
-    const absent = await run("exec", name, "no-such-program");
+    const absent = await run("exec", name, "/usr/bin/no-such-program");
     assertEquals(absent.code, 1);
     assertMatch(
       absent.stderr,
-      /^denolink: Cannot run no-such-program in network namespace \S+: .*; there is no such program\n$/,
+      /^denolink: Cannot run \S+no-such-program in network namespace \S+: .*; there is no such program\n$/,
     );
     assertEquals((await run("delete", name)).code, 0);
     assertStringIncludes((await run("delete", name)).stdout, "there is no");

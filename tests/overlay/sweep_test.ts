@@ -105,6 +105,31 @@ kernelTest(
 );
 
 kernelTest(
+  "a bridge keeps its MAC address while containers come and go, so that none loses its gateway",
+  {},
+  async ({ netns, another }) => {
+    const host = { netns };
+    const resident = await another();
+    const addressOf = async () =>
+      (await listLinks(host)).find(({ name }) => name === "br0")!.address!;
+    await attach({ ...AUTO, netns: resident }, host);
+    const address = await addressOf();
+    assertEquals(parseInt(address.slice(0, 2), 16) & 3, 2, "locally administered, no group's");
+    await withNetns(resident, async (rtnl) => {
+      for (let i = 0; i < 10; i++) {
+        const visitor = await another();
+        await attach({ ...AUTO, netns: visitor }, host);
+        assertEquals(await addressOf(), address);
+        assert(await rtnl.ping("10.0.0.1", { timeout: 500 }), `visitor ${i} is there`);
+        await detach({ netns: visitor }, host);
+        assertEquals(await addressOf(), address);
+        assert(await rtnl.ping("10.0.0.1", { timeout: 500 }), `visitor ${i} is gone`);
+      }
+    });
+  },
+);
+
+kernelTest(
   "a gateway that a killed attach gave to a bridge goes with the next change, like any of ours",
   { run: true, env: true },
   async ({ netns, another }) => {
