@@ -91,7 +91,7 @@ export interface Program {
   cwd: string | undefined;
   /** What shall be its descriptors 0, 1 and 2. */
   descriptors: readonly number[];
-  /** Whether it leads a session of its own (setsid(2)). */
+  /** Whether it has no terminal whose signals reach it (setsid(2)). */
   newSession: boolean;
   /** Whether the process turns into it, instead of having it as a child. */
   become: boolean;

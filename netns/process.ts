@@ -63,7 +63,7 @@ export interface SpawnOptions {
    */
   stderr?: "piped" | "inherit" | "null";
   /**
-   * Whether it leads a session of its own, so that no terminal's signals reach it (setsid(2)).
+   * Whether no signals of a terminal reach it (setsid(2)).
    * @default {false}
    */
   detached?: boolean;
