@@ -12,7 +12,8 @@ import { checkLinkName } from "./input.ts";
 import { absentIsFalse, findLink, getLink } from "./links.ts";
 
 /**
- * Creates a bridge, with a MAC address that stays; false when there is one of that name. `ExistsError`
+ * Creates a bridge, with a MAC address that stays; its carrier comes with its first port. False when there
+ * is one of that name. `ExistsError`
  * when the name is another link's.
  *
  * @example A bridge, whether it is there or not

@@ -262,7 +262,13 @@ export const SOMEWHERE: readonly Sample[] = [
   {
     functions: ["rtnl.links.add", "rtnl.links.set", "rtnl.links.delete"],
     how: "likewise of the other objects",
-    prepare: ({ where }) => bridge("change0", "10.0.6.1/24", where),
+    async prepare({ where }) {
+      await bridge("change0", "10.0.6.1/24", where);
+      // With a port it has a carrier, as a nexthop's link must.
+      await createVethPair("carrier0", "carrier1", where);
+      await addLinkToBridge("carrier0", "change0", where);
+      for (const name of ["carrier0", "carrier1"]) await setLinkUp(name, where);
+    },
     run: (fixture) => connected(fixture, changeEverything),
   },
   {
