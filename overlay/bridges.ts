@@ -13,8 +13,7 @@ import { absentIsFalse, findLink, getLink } from "./links.ts";
 
 /**
  * Creates a bridge, with a MAC address that stays; its carrier comes with its first port. False when there
- * is one of that name. `ExistsError`
- * when the name is another link's.
+ * is one of that name. `ExistsError` when the name is another link's.
  *
  * @example A bridge, whether it is there or not
  * ```ts
