@@ -19,7 +19,6 @@ export const O_TMPFILE: number = 0o20000000 | O_DIRECTORY;
 export const O_PATH = 0o10000000;
 export const F_DUPFD_CLOEXEC = 1030;
 export const O_RDWR = 2;
-export const F_GETFL = 3;
 export const F_SETFL = 4;
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -30,7 +29,6 @@ export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const AF_PACKET = 17;
-export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0o4000;
@@ -100,9 +98,6 @@ export const CLONE_NEWNET = 0x40000000;
 
 // <linux/nsfs.h>: the type of the namespace behind a descriptor
 export const NS_GET_NSTYPE = 0xb703n;
-
-// <linux/nsfs.h>: a descriptor of the user namespace that owns the namespace
-export const NS_GET_USERNS = 0xb701n;
 
 // <sys/eventfd.h>
 export const EFD_CLOEXEC = 0o2000000;

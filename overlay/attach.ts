@@ -146,7 +146,7 @@ async function attachTo(container: Netns, task: Task): Promise<Attachment> {
     if (wanted.bridge?.shape !== undefined) {
       const { shape } = wanted.bridge;
       undo.defer(async () => void await settle(host, wanted.owner));
-      await ensureBridge(outside, { ...wanted.bridge, shape }, wanted.owner, host.netns);
+      await ensureBridge(host, { ...wanted.bridge, shape }, wanted.owner);
       await step("make the bridge");
     }
     const replaced = wanted.replace ? await findReplaced(outside, container, wanted) : [];
@@ -179,10 +179,7 @@ async function attachTo(container: Netns, task: Task): Promise<Attachment> {
     if (wanted.publish.length > 0) await refusePublished(outside, attachment);
     await createPair(attachment, wanted, bridge, container, outside, opening);
     undo.defer(async () => {
-      const left = await findLink(outside, { name: hostInterface });
-      if (left !== undefined) {
-        await absentIsFalse(() => outside.links.delete({ index: left.index }));
-      }
+      await absentIsFalse(() => outside.links.delete({ name: hostInterface }));
       await settle(host, wanted.owner);
     });
     await step("create the pair");

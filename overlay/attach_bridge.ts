@@ -7,15 +7,16 @@
 
 import { ExistsError, InputError, NetlinkError } from "../ffi/errors.ts";
 import { errnoOf } from "../ffi/errno.ts";
-import type { Netns } from "../netns/netns.ts";
+import type { NetnsOptions } from "../netns/netns.ts";
 import { setSysctl } from "../netns/sysctl.ts";
 import { address } from "../rtnl/address.ts";
 import { type Link, link, SKIP_STATS } from "../rtnl/link.ts";
 import type { Request } from "../rtnl/request.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
 import { flagsAtOnce } from "./addresses.ts";
-import type { Attachment } from "./attachments.ts";
+import { type Attachment, throwFirst } from "./attachments.ts";
 import { type Bridge, newBridgeAddress, requireBridge } from "./bridges.ts";
+import type { Host } from "./host.ts";
 import { checkLinkName, type Cidr, parseCidr } from "./input.ts";
 import { absentIsFalse, findLink } from "./links.ts";
 import { type BridgeTag, formatBridgeTag, makingAltName, parseBridgeTag } from "./tag.ts";
@@ -96,10 +97,9 @@ export function readBridgeSpec(spec: string | BridgeSpec): WantedBridge {
 
 /** The bridge as it is wanted; made, or changed where it differs. The host's lock is held. */
 export async function ensureBridge(
-  rtnl: Rtnl,
+  { rtnl, where }: Host,
   { name, shape }: WantedBridge & { shape: Shape },
   owner: string,
-  host: Netns,
 ): Promise<void> {
   const operation = `make bridge ${name}`;
   const found = await findLink(rtnl, { name });
@@ -117,7 +117,7 @@ export async function ensureBridge(
     }
   }
   const bridge = found ?? await rtnl.links.get({ name, extendedMask: SKIP_STATS });
-  await differ(rtnl, bridge as Bridge, shape, tag?.owner === owner ? tag : undefined, host);
+  await differ(rtnl, bridge as Bridge, shape, tag?.owner === owner ? tag : undefined, where);
   if (shape.vxlan !== undefined) await ensureVxlan(rtnl, bridge as Bridge, shape.vxlan);
 }
 
@@ -151,7 +151,7 @@ async function differ(
   { index, name }: Bridge,
   shape: Shape,
   tag: BridgeTag | undefined,
-  host: Netns,
+  where: NetnsOptions,
 ): Promise<void> {
   const [now, addresses] = await rtnl.batch([
     link.get({ index, extendedMask: SKIP_STATS }),
@@ -166,7 +166,7 @@ async function differ(
     .filter(({ text }) => !wanted.includes(text) && has.includes(text));
   if (former.some(({ family }) => family === "inet")) {
     // Or the kernel takes all others of the subnet away with its first one (ip-sysctl).
-    await setSysctl(`net/ipv4/conf/${name}/promote_secondaries`, 1, { netns: host });
+    await setSysctl(`net/ipv4/conf/${name}/promote_secondaries`, 1, where);
   }
   const current = now.linkInfo?.kind === "bridge" ? now.linkInfo.data : undefined;
   const changes: Request<void>[] = [
@@ -200,8 +200,7 @@ async function differ(
       }),
     ],
   ];
-  const error = (await rtnl.batch(changes)).find((result) => result instanceof NetlinkError);
-  if (error !== undefined) throw error;
+  throwFirst(await rtnl.batch(changes));
 }
 
 /**
