@@ -398,8 +398,15 @@ kernelTest("a visiting thread that can't get home is replaced", { run: true }, a
       await createVethPair("va" + i, "vb" + i, { netns });
       seen.push((await listLinks({ netns })).map(({ name }) => name).sort());
     }
-    const threads = () => [...Deno.readDirSync("/proc/self/task")]
-      .map(({ name }) => Deno.readLinkSync("/proc/self/task/" + name + "/ns/net"));
+    // A thread may end while the list is being read.
+    const netnsOf = (thread) => {
+      try {
+        return Deno.readLinkSync("/proc/self/task/" + thread + "/ns/net");
+      } catch {
+        return home;
+      }
+    };
+    const threads = () => [...Deno.readDirSync("/proc/self/task")].map(({ name }) => netnsOf(name));
     for (let i = 0; i < 100 && threads().some((netns) => netns !== home); i++) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
