@@ -109,13 +109,8 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
     const name = wanted.createNetns;
     using made = name === undefined ? undefined : await makeNetns(name, host.netns, wanted.owner);
     using container = Netns.open(made ?? pinned ?? spec.netns);
-    const task = { spec, wanted, host };
     try {
-      return await attachTo(container, task).catch(async (error) => {
-        const isTaken = error instanceof ExistsError || error instanceof PoolExhaustedError;
-        if (!isTaken || !await deleteDead(host.rtnl)) throw error;
-        return await attachTo(container, task);
-      });
+      return await attachInside(container, { spec, wanted, host });
     } catch (error) {
       if (made !== undefined) removeMadeNetns({ name: name!, id: made.id });
       throw error;
@@ -123,11 +118,33 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
   });
 }
 
+/** The same for who has the host's lock, for a namespace that is there; `digest` is written on the link. */
+export async function attachOn(
+  host: Host,
+  container: Netns,
+  spec: AttachSpec,
+  digest: string,
+): Promise<Attachment> {
+  return await attachInside(container, { spec, wanted: readSpec(spec), host, digest });
+}
+
+async function attachInside(container: Netns, task: Task): Promise<Attachment> {
+  try {
+    return await attachTo(container, task);
+  } catch (error) {
+    const isTaken = error instanceof ExistsError || error instanceof PoolExhaustedError;
+    if (!isTaken || !await deleteDead(task.host.rtnl)) throw error;
+    return await attachTo(container, task);
+  }
+}
+
 /** What an attach is about. */
 interface Task {
   spec: AttachSpec;
   wanted: Wanted;
   host: Host;
+  /** Of a topology's attachment. */
+  digest?: string;
 }
 
 /** Attaches a namespace; the host's lock is held. */
@@ -170,6 +187,7 @@ async function attachTo(container: Netns, task: Task): Promise<Attachment> {
       forwarding,
       masquerade: wanted.masquerade,
       publish: wanted.publish,
+      digest: task.digest,
     };
     const largest = Math.min(wanted.bridge?.shape?.mtu ?? Infinity, bridge?.mtu ?? 1500);
     const mtu = wanted.mtu ?? largest;

@@ -7,7 +7,7 @@
 import { InputError } from "../ffi/errors.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
 import type { Host, Wanted } from "./attach_input.ts";
-import { findAttachments } from "./attachments.ts";
+import { leasesOf } from "./leases.ts";
 import type { Bridge } from "./bridges.ts";
 import { FAMILIES } from "./forwarding.ts";
 import { type Cidr, contains, isLinkLocal, parseCidr } from "./input.ts";
@@ -61,11 +61,10 @@ async function nextOf(
       }to choose from; give it an address such as 10.0.0.1/24`,
     );
   }
-  const attached = await findAttachments(rtnl, { master: bridge.index });
   const taken = new Set([
     ...subnets.map(({ address }) => address),
     ...wanted.gateways.map(({ address }) => address),
-    ...attached.flatMap(({ addresses }) => addresses.map((it) => it.slice(0, it.indexOf("/")))),
+    ...(await leasesOf(rtnl, bridge)).map((it) => it.slice(0, it.indexOf("/"))),
   ]);
   return families.map((family) => {
     const own = subnets.filter((subnet) => subnet.family === family);

@@ -6,11 +6,11 @@
 
 import { connect, type NetnsOptions } from "../netns/netns.ts";
 import { NetlinkError, NotFoundError } from "../ffi/errors.ts";
-import type { Codec, MessageShape } from "../rtnl/codec/shape.ts";
 import { LINK, link, type LinkSpec } from "../rtnl/link.ts";
 import { netnsId } from "../rtnl/netns_id.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
 import { absentIsFalse, findLink } from "./links.ts";
+import { onlyAttributes } from "./only.ts";
 import { checkOwner, makingAltName, parseTag, type Tag } from "./tag.ts";
 
 /** A container's connection to the host. */
@@ -62,22 +62,10 @@ export async function listAttachments(
     .map(({ index: _, making: __, nsid: ___, ...attachment }) => attachment);
 }
 
-/** Steps over an attribute, which costs less than to read or keep it. */
-const skipped: Codec<null> = { read: () => null, write() {} };
-const { name, alias, altNames, master, mtu, linkNetnsId } = LINK.attributes;
-
 /** What is read of each link: of a thousand, reading all of it would be most of the work. */
-const ESSENTIAL = {
-  header: LINK.header,
-  attributes: {
-    ...Object.fromEntries(
-      Object.entries(LINK.attributes).map((
-        [key, [label, number]],
-      ) => [key, [label, number, skipped]]),
-    ),
-    ...{ name, alias, altNames, master, mtu, linkNetnsId },
-  },
-} as MessageShape;
+const ESSENTIAL = onlyAttributes(LINK, [
+  ...["name", "alias", "altNames", "master", "mtu", "linkNetnsId"],
+]);
 
 /** The attachments on the host that a connection leads to, of all owners; or those of a bridge. */
 export async function findAttachments(host: Rtnl, filter: LinkSpec = {}): Promise<Found[]> {

@@ -8,7 +8,7 @@ import { connect, Netns, type NetnsOptions } from "../netns/netns.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
 
 /** A host while something is done to it. */
-export interface Host extends Disposable {
+export interface Host {
   readonly netns: Netns;
   readonly rtnl: Rtnl;
   /** Where it is, for functions that act there: in the calling thread's own namespace nobody has to visit. */
@@ -16,7 +16,7 @@ export interface Host extends Disposable {
 }
 
 /** Opens the namespace that the options name, or the calling thread's. */
-export async function openHost(options: NetnsOptions): Promise<Host> {
+export async function openHost(options: NetnsOptions): Promise<Host & Disposable> {
   using opening = new DisposableStack();
   const own = options.netns === undefined;
   const netns = opening.use(own ? Netns.current() : Netns.open(options.netns!));

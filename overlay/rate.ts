@@ -33,13 +33,16 @@ export function checkRate({ receive, send }: Rate): Rate {
   return { receive, send };
 }
 
-/** Limits what leaves by a link, with 10 ms of it at once, and 50 ms waiting at most. */
+/** Limits what leaves by a link. */
 export function limitRate(index: number, bitsPerSecond: number): Request<void> {
+  return qdisc.add({ index, handle: "1:", ...bucketOf(bitsPerSecond) });
+}
+
+/** The token bucket of a rate: 10 ms of it at once, and 50 ms waiting at most. */
+export function bucketOf(bitsPerSecond: number) {
   const rate = Math.ceil(bitsPerSecond / 8);
   const burst = Math.max(Math.ceil(rate / 100), LEAST_BURST);
-  return qdisc.add({
-    index,
-    handle: "1:",
+  return {
     kind: "tbf",
     options: {
       parameters: {
@@ -48,7 +51,7 @@ export function limitRate(index: number, bitsPerSecond: number): Request<void> {
       },
       burst,
     },
-  });
+  } as const;
 }
 
 /** Some full-size packets; with less a slow link would never send the largest. */

@@ -28,6 +28,8 @@ export interface Tag {
   masquerade: boolean;
   /** The host's ports that lead to it. */
   publish: PublishedPort[];
+  /** Of a topology's: a digest of what it says of this attachment. */
+  digest?: string | undefined;
 }
 
 /** A port of the host that leads to one of a container. */
@@ -38,6 +40,18 @@ export interface PublishedPort {
   hostPort: number;
   /** The container's port, 1 to 65535. */
   port: number;
+}
+
+/** What is written on a link that a topology made. */
+export interface TopologyTag {
+  /** The topology's name. */
+  topology: string;
+  /** The keys of what it said of the link: "mtu", "data.id"; all others are the kernel's choice. */
+  says: string[];
+  /** Where the other end of a pair is: "r2:eth0". */
+  peer?: string | undefined;
+  /** Where the link below it is, if that is another namespace: "host:eth0". */
+  link?: string | undefined;
 }
 
 /** What is written on a bridge that attachments made. */
@@ -88,6 +102,7 @@ export function formatTag(tag: Tag): string {
     forwarding: tag.forwarding.join(","),
     masquerade: tag.masquerade ? "yes" : undefined,
     publish: tag.publish.map(formatPort).join(","),
+    digest: tag.digest,
   });
   const length = new TextEncoder().encode(text).length;
   if (length > LONGEST) {
@@ -115,6 +130,7 @@ export function parseTag(alias: string | undefined): Tag | undefined {
     forwarding: FAMILIES.filter((family) => list("forwarding").includes(family)),
     masquerade: values?.has("masquerade") ?? false,
     publish: list("publish").flatMap((text) => parsePort(text) ?? []),
+    digest: values?.get("digest"),
   };
 }
 
@@ -135,6 +151,23 @@ export function parseBridgeTag(alias: string | undefined): BridgeTag | undefined
     owner: values.get("owner") ?? DEFAULT_OWNER,
     addresses: values.get("addresses")?.split(",") ?? [],
   };
+}
+
+/** The text on a link of a topology: `denolink topology=lab says=mtu peer=r2:eth0`. */
+export function formatTopologyTag({ topology, says, peer, link }: TopologyTag): string {
+  const where = { peer, link };
+  const text = format({ topology, says: says.join(","), ...where });
+  // Of a link of which very much is said, it is only known whose it is.
+  return new TextEncoder().encode(text).length <= LONGEST ? text : format({ topology, ...where });
+}
+
+/** Reads a link's alias; `undefined` when no topology made it. */
+export function parseTopologyTag(alias: string | undefined): TopologyTag | undefined {
+  const values = parse(alias);
+  const topology = values?.get("topology");
+  if (topology === undefined) return undefined;
+  const says = values?.get("says")?.split(",") ?? [];
+  return { topology, says, peer: values?.get("peer"), link: values?.get("link") };
 }
 
 function format(words: Record<string, string | undefined>): string {

@@ -101,11 +101,13 @@ const RTEXT_FILTER_BRVLAN_COMPRESSED = 4;
 
 /** The requests about VLANs of bridges. */
 export class BridgeVlanRequests {
-  /** The bridges and ports with their VLANs, ranges in one. */
-  list(_filter: BridgeVlans = {}): Request<BridgeVlans[]> {
+  /** The bridges and ports with their VLANs, ranges in one; without them with `extendedMask: 0`. */
+  list(
+    { extendedMask = RTEXT_FILTER_BRVLAN_COMPRESSED }: BridgeVlans = {},
+  ): Request<BridgeVlans[]> {
     return listing("list bridge VLANs", RTM_GETLINK, BRIDGE_VLAN, {
       family: "bridge",
-      extendedMask: RTEXT_FILTER_BRVLAN_COMPRESSED,
+      extendedMask,
     });
   }
 
