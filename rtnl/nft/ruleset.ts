@@ -390,7 +390,8 @@ function addOwnSet(
     type,
     flags: intervals ? ["interval"] : [],
   };
-  const elements = setElements(`add set ${family} ${table} ${OWN_SET_NAME}`, spec, values);
+  const elements = setElements(`add set ${family} ${table} ${OWN_SET_NAME}`, spec, values)
+    .filter(isNoSeam);
   const { number, size, byteOrder } = dataType(type);
   return [
     nftSet.add({
@@ -408,6 +409,15 @@ function addOwnSet(
       nftElement.add({ family, table, set: OWN_SET_NAME, setId: id, elements })
     ),
   ];
+}
+
+/**
+ * In a set without a name an interval ends where the next one begins: of a key that is an end and a
+ * beginning the kernel may find the end, and no more (nft_set_rbtree.c, nft_rbtree_lookup).
+ */
+function isNoSeam({ key, flags }: NftElement, i: number, elements: readonly NftElement[]): boolean {
+  const next = elements[i + 1]?.key?.value;
+  return !flags?.includes("intervalEnd") || next === undefined || compare(key!.value!, next) !== 0;
 }
 
 // Rules of one transaction must not find each other's sets.

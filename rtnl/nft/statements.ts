@@ -280,16 +280,12 @@ function tracked<Name extends string>(
   wanted: Name | readonly Name[],
   not = false,
 ): NftExpression[] {
+  const use = `use ${Object.keys(names).join(", ")}`;
   const bits = [wanted].flat().reduce((bits, name) => {
-    if (!Object.hasOwn(names, name)) {
-      throw new InputError(
-        `Cannot match a connection's ${key} ${name}: there is none; use ${
-          Object.keys(names).join(", ")
-        }`,
-      );
-    }
-    return bits | names[name as Name];
+    if (Object.hasOwn(names, name)) return bits | names[name as Name];
+    throw new InputError(`Cannot match a connection's ${key} ${name}: there is none; ${use}`);
   }, 0);
+  if (bits === 0) throw new InputError(`Cannot match a connection's ${key}: none is said; ${use}`);
   const zero = hostNumber(0);
   return [
     { name: "ct", data: { dreg: 1, key } },

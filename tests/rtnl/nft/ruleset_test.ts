@@ -6,7 +6,9 @@ import {
   addNftRule,
   deleteNftElements,
   deleteNftTable,
+  NFT_ELEMENTS,
   nftCounter,
+  type NftElements,
   type NftField,
   nftLimit,
   type NftMatch,
@@ -17,6 +19,8 @@ import {
   nftVerdict,
   replaceNftTable,
 } from "../../../rtnl/mod.ts";
+import { input } from "../../../rtnl/codec/buffer.ts";
+import { untypedCodec } from "../../../rtnl/codec/compile.ts";
 import { runIn } from "../../support.ts";
 import { TABLES } from "./cases.ts";
 import { listed, nftIn, nftTest } from "./support.ts";
@@ -237,7 +241,21 @@ Deno.test("what can't be meant is refused before the kernel is asked", () => {
     assert(error.message.startsWith("Cannot ") && error.message.includes(reason), error.message);
   }
   assertThrows(() => nftMatch.connectionState("old" as "new"), InputError, "there is none");
+  assertThrows(() => nftMatch.connectionStatus([]), InputError, "none is said");
   assertThrows(() => nftLimit({ rate: 0, per: "second" }), InputError, "from 1");
+});
+
+Deno.test("intervals beside each other have no end between them in a rule's own set", () => {
+  const beside = ["10.0.0.128/25", "10.0.0.0/25", "10.0.1.0/25", "255.255.255.0/24"];
+  const [, { body } = { body: new Uint8Array() }] = addNftRule({ family: "ip", name: "t" }, "c", {
+    expressions: [nftMatch.sourceAddress(beside)],
+  });
+  const { elements = [] } = untypedCodec(NFT_ELEMENTS)
+    .read(input(body), 0, body.length) as NftElements;
+  assertEquals(
+    elements.map(({ key, flags = [] }) => [key?.value?.join("."), ...flags]),
+    [["10.0.0.0"], ["10.0.0.128"], ["10.0.1.0"], ["10.0.1.128", "intervalEnd"], ["255.255.255.0"]],
+  );
 });
 
 Deno.test("rules of one transaction do not find each other's sets", () => {
