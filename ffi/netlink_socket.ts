@@ -29,8 +29,10 @@ import { check } from "./errors.ts";
 import { errnoOf } from "./errno.ts";
 import { answer, libc } from "./libc.ts";
 import { endWaits, ready, readySync } from "./poll.ts";
+import { bindSocket } from "./system.ts";
 
 const EAGAIN = errnoOf("EAGAIN");
+const EINVAL = errnoOf("EINVAL");
 const ENOBUFS = errnoOf("ENOBUFS");
 
 /** The arguments of socket(2). */
@@ -48,8 +50,10 @@ function netlinkSocket(protocol: number): SocketArguments {
 
 // A send buffer of the default size (net.core.wmem_default) has room for so much.
 const SEND_ROOM = 64 * 1024;
+const ONE = Int32Array.of(1);
+const OPTIONS = [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK];
 // Room for the answers of a whole batch; the kernel caps it at net.core.rmem_max and doubles it.
-const RECEIVE_BUFFER = 1 << 20;
+const RECEIVE_BUFFER = Int32Array.of(1 << 20);
 // One buffer serves every socket of an isolate: what is received is decoded before anything else runs.
 // Pages that are never touched are never allocated.
 let receiveBuffer: ReceiveBuffer | undefined;
@@ -62,13 +66,13 @@ interface ReceiveBuffer {
   controlLength: BigUint64Array<ArrayBuffer>;
 }
 
-const CONTROL_SIZE = 64;
+const CONTROL_SIZE = 64n;
 const CONTROL_HEADER = 16;
 
 function newReceiveBuffer(size: number): ReceiveBuffer {
   const bytes = new Uint8Array(new ArrayBuffer(size));
   const header = messageHeader(bytes);
-  const control = new Uint8Array(new ArrayBuffer(CONTROL_SIZE));
+  const control = new Uint8Array(new ArrayBuffer(Number(CONTROL_SIZE)));
   const fields = new BigUint64Array(header.buffer);
   fields[4] = addressOf(control); // msg_control
   return {
@@ -99,20 +103,8 @@ export class NetlinkSocket implements Disposable {
     this.#descriptor = descriptor;
     this.#openBeside = openBeside;
     this.#protocol = protocol;
-    const one = new Int32Array([1]);
-    for (
-      const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK]
-    ) {
-      this.#setOption(SOL_NETLINK, option, one);
-    }
-    this.#setOption(SOL_SOCKET, SO_RCVBUF, new Int32Array([RECEIVE_BUFFER]));
-    // struct sockaddr_nl: family, padding, port (0: the kernel picks one), groups
-    const address = new Uint8Array(12);
-    address[0] = AF_NETLINK;
-    check(
-      "bind a netlink socket",
-      answer(libc().bind(this.fd, address, address.length)),
-    );
+    for (const option of OPTIONS) this.#setOption(SOL_NETLINK, option, ONE);
+    this.#setOption(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
   }
 
   /** A socket in the namespace of the calling thread. */
@@ -143,19 +135,25 @@ export class NetlinkSocket implements Disposable {
     groups: readonly number[],
     { all, receiveBuffer }: { all: boolean; receiveBuffer: number },
   ): void {
+    // Unbound, it would not hear what the kernel does unasked. A request has bound it already (EINVAL).
+    // struct sockaddr_nl: family, padding, port (0: the kernel picks one), groups
+    const address = new Uint8Array(12);
+    address[0] = AF_NETLINK;
+    const bound = bindSocket(this.fd, address);
+    if (bound !== -EINVAL) check("bind a netlink socket", bound);
     // Beyond net.core.rmem_max only with CAP_NET_ADMIN over the host.
-    const size = new Int32Array([receiveBuffer]);
+    const size = Int32Array.of(receiveBuffer);
     const forced = this.#trySetOption(SOL_SOCKET, SO_RCVBUFFORCE, size);
     if (forced < 0) this.#setOption(SOL_SOCKET, SO_RCVBUF, size);
     if (all) {
       check(
         "hear of other network namespaces",
-        this.#trySetOption(SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, new Int32Array([1])),
+        this.#trySetOption(SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, ONE),
         { capability: "CAP_NET_BROADCAST" },
       );
     }
     for (const group of groups) {
-      this.#setOption(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, new Int32Array([group]));
+      this.#setOption(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, Int32Array.of(group));
     }
   }
 
@@ -177,7 +175,8 @@ export class NetlinkSocket implements Disposable {
   /** Sends on this thread: returns when the kernel has carried the request out. */
   sendSync(bytes: Uint8Array<ArrayBuffer>): number {
     this.#makeRoom(bytes.length);
-    return answer(libc().sendmsg(this.fd, messageHeader(bytes), 0));
+    // A message without an address goes to the kernel.
+    return answer(libc().write(this.fd, bytes, BigInt(bytes.length)));
   }
 
   /** Sends on a pool thread, so that the event loop doesn't wait for the rtnl lock. */
@@ -188,7 +187,7 @@ export class NetlinkSocket implements Disposable {
     try {
       const sent = await libc().sendmsgAsync(this.fd, header, 0);
       // The pool thread's errno can't be read. What was not sent was not carried out: ask again here.
-      return sent < 0 ? answer(libc().sendmsg(this.fd, header, 0)) : Number(sent);
+      return sent < 0 ? this.sendSync(bytes) : Number(sent);
     } finally {
       inFlight.delete(header);
       inFlight.delete(bytes);
@@ -203,7 +202,7 @@ export class NetlinkSocket implements Disposable {
     const { bytes, header, control, controlLength } = receiveBuffer ??= newReceiveBuffer(
       256 * 1024,
     );
-    controlLength[0] = BigInt(CONTROL_SIZE);
+    controlLength[0] = CONTROL_SIZE;
     const length = answer(
       libc().recvmsg(this.fd, header, MSG_DONTWAIT | MSG_TRUNC),
     );
@@ -242,7 +241,7 @@ export class NetlinkSocket implements Disposable {
   #makeRoom(bytes: number): void {
     if (bytes <= this.#sendRoom) return;
     this.#sendRoom = bytes;
-    const size = new Int32Array([bytes]);
+    const size = Int32Array.of(bytes);
     // Beyond net.core.wmem_max only with CAP_NET_ADMIN over the host.
     const forced = this.#trySetOption(SOL_SOCKET, SO_SNDBUFFORCE, size);
     if (forced < 0) this.#setOption(SOL_SOCKET, SO_SNDBUF, size);

@@ -117,8 +117,11 @@ export interface FileIdentity {
   type: number;
 }
 
+// Serve every call: what is in them is decoded before anything else runs.
+const scratch = new Uint8Array(new ArrayBuffer(64 * 1024));
+const scratchView = new DataView(scratch.buffer);
+
 // struct statx (linux/stat.h): the same layout on every architecture
-const STATX_SIZE = 256;
 const STATX_MODE_OFFSET = 28;
 const STATX_INO_OFFSET = 32;
 const STATX_DEV_OFFSET = 136;
@@ -128,55 +131,44 @@ export function identifyDescriptor(fd: number): FileIdentity | number {
   return statx(fd, "", AT_EMPTY_PATH);
 }
 
-/** statx(2) of a path, its last symbolic link followed unless said otherwise. */
+/**
+ * statx(2) of a path, its last symbolic link followed unless said otherwise; one that does not start with
+ * "/" starts at the open `directory`.
+ */
 export function identify(
   path: string,
-  { follow = true }: { follow?: boolean } = {},
+  { follow = true, directory = AT_FDCWD }: { follow?: boolean; directory?: number } = {},
 ): FileIdentity | number {
-  return statx(AT_FDCWD, path, follow ? 0 : AT_SYMLINK_NOFOLLOW);
+  return statx(directory, path, follow ? 0 : AT_SYMLINK_NOFOLLOW);
 }
 
 function statx(directory: number, path: string, flags: number): FileIdentity | number {
-  const out = new DataView(new ArrayBuffer(STATX_SIZE));
-  const result = answer(
-    libc().statx(
-      directory,
-      cString(path),
-      flags,
-      STATX_TYPE | STATX_INO,
-      new Uint8Array(out.buffer),
-    ),
-  );
+  const mask = STATX_TYPE | STATX_INO;
+  const result = answer(libc().statx(directory, cString(path), flags, mask, scratch));
   if (result < 0) return result;
+  const device = (at: number) => scratchView.getUint32(STATX_DEV_OFFSET + at, true);
   return {
-    device: `${out.getUint32(STATX_DEV_OFFSET, true)}:${out.getUint32(STATX_DEV_OFFSET + 4, true)}`,
-    inode: out.getBigUint64(STATX_INO_OFFSET, true),
-    type: out.getUint16(STATX_MODE_OFFSET, true) & 0o170000,
+    device: `${device(0)}:${device(4)}`,
+    inode: scratchView.getBigUint64(STATX_INO_OFFSET, true),
+    type: scratchView.getUint16(STATX_MODE_OFFSET, true) & 0o170000,
   };
 }
 
 /** readlink(2). */
 export function readLink(path: string): string | number {
-  const buffer = new Uint8Array(new ArrayBuffer(4096));
-  const length = answer(
-    libc().readlink(cString(path), buffer, BigInt(buffer.length)),
-  );
-  return length < 0 ? length : decoder.decode(buffer.subarray(0, length));
+  const length = answer(libc().readlink(cString(path), scratch, BigInt(scratch.length)));
+  return length < 0 ? length : decoder.decode(scratch.subarray(0, length));
 }
-
-// Serves every read: what is in it is decoded before anything else runs.
-let readBuffer: Uint8Array<ArrayBuffer> | undefined;
 
 /** read(2) until the end. */
 export function readAll(fd: number): string | number {
-  const buffer = readBuffer ??= new Uint8Array(new ArrayBuffer(64 * 1024));
   const chunks: string[] = [];
   const stream = new TextDecoder();
   for (;;) {
-    const length = answer(libc().read(fd, buffer, BigInt(buffer.length)));
+    const length = answer(libc().read(fd, scratch, BigInt(scratch.length)));
     if (length < 0) return length;
     if (length === 0) return chunks.join("") + stream.decode();
-    chunks.push(stream.decode(buffer.subarray(0, length), { stream: true }));
+    chunks.push(stream.decode(scratch.subarray(0, length), { stream: true }));
   }
 }
 
@@ -381,11 +373,9 @@ export function openBeneath(directory: string, path: string, flags: number): num
 
 /** The names in an open directory, without `.` and `..`. */
 export function readDirectory(fd: number): string[] | number {
-  const buffer = new Uint8Array(new ArrayBuffer(32 * 1024));
-  const view = new DataView(buffer.buffer);
   const names: string[] = [];
   for (;;) {
-    const length = answer(libc().getdents64(fd, buffer, BigInt(buffer.length)));
+    const length = answer(libc().getdents64(fd, scratch, BigInt(scratch.length)));
     if (length < 0) return length;
     if (length === 0) {
       return names.filter((name) => name !== "." && name !== "..");
@@ -393,11 +383,11 @@ export function readDirectory(fd: number): string[] | number {
     for (
       let at = 0;
       at < length;
-      at += view.getUint16(at + DIRENT_LENGTH_OFFSET, true)
+      at += scratchView.getUint16(at + DIRENT_LENGTH_OFFSET, true)
     ) {
       const start = at + DIRENT_NAME_OFFSET;
       names.push(
-        decoder.decode(buffer.subarray(start, buffer.indexOf(0, start))),
+        decoder.decode(scratch.subarray(start, scratch.indexOf(0, start))),
       );
     }
   }

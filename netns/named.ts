@@ -21,7 +21,9 @@ import { errnoOf } from "../ffi/errno.ts";
 import { check, InputError, kernelError } from "../ffi/errors.ts";
 import {
   close,
+  type FileIdentity,
   identify,
+  identifyDescriptor,
   lock,
   mkdir,
   mount,
@@ -77,7 +79,7 @@ export async function createNamed(name: string, netns: number): Promise<void> {
   using _lock = await prepareDirectory(operation);
   const created = open(path, O_RDONLY | O_CREAT | O_EXCL);
   if (created >= 0) close(created);
-  else if (created !== -EEXIST || !await isLeftBehind(path)) checkFile(operation, created);
+  else if (created !== -EEXIST || !await isLeftBehind(name)) checkFile(operation, created);
   const mounted = mount(`/proc/self/fd/${netns}`, path, "none", MS_BIND);
   if (mounted < 0) {
     unlink(path);
@@ -89,12 +91,12 @@ export async function createNamed(name: string, netns: number): Promise<void> {
 const MAKING_MILLISECONDS = 1000;
 
 /** Whether a name's file stays without a namespace, here and in every other mount namespace. */
-async function isLeftBehind(path: string): Promise<boolean> {
+async function isLeftBehind(name: string): Promise<boolean> {
   for (const end = performance.now() + MAKING_MILLISECONDS; performance.now() < end;) {
-    if (mountedOn(path) !== undefined) return false;
+    if (findNamed(name) !== undefined) return false;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  return !findHeld().some(({ mounts }) => mounts.includes(path));
+  return !findHeld().some(({ mounts }) => mounts.includes(namedPath(name)));
 }
 
 /** Makes /run/netns a mount that other mount namespaces share, so that names come and go there too. */
@@ -128,7 +130,11 @@ export function listNamed(): NamedNetns[] {
   if (typeof names === "number") {
     throw kernelError("list network namespaces", -names);
   }
-  return names.sort().map((name) => ({ name, id: mountedOn(`${DIRECTORY}/${name}`) }));
+  const own = identifyDescriptor(directory.fd);
+  return names.sort().map((name) => {
+    const identity = identify(name, { directory: directory.fd });
+    return { name, id: mountedOn(identity, own) };
+  });
 }
 
 /** Takes a name away; false when there is none. */
@@ -153,10 +159,16 @@ function checkFile(operation: string, answer: number): number {
   return check(operation, answer, deniedDetails(-answer, "CAP_DAC_OVERRIDE"));
 }
 
-/** The number of the namespace that is mounted on a name's file, if one is. */
-function mountedOn(path: string): bigint | undefined {
-  const identity = identify(path);
-  const directory = identify(DIRECTORY);
-  if (typeof identity === "number" || typeof directory === "number") return undefined;
-  return identity.device === directory.device ? undefined : identity.inode;
+/** The number of the namespace that has a name, as long as one is mounted there. */
+export function findNamed(name: string): bigint | undefined {
+  return mountedOn(identify(namedPath(name)), identify(DIRECTORY));
+}
+
+/** The number of the namespace that is mounted on a file, if one is. */
+function mountedOn(
+  file: FileIdentity | number,
+  directory: FileIdentity | number,
+): bigint | undefined {
+  if (typeof file === "number" || typeof directory === "number") return undefined;
+  return file.device === directory.device ? undefined : file.inode;
 }

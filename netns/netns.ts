@@ -13,7 +13,14 @@ import { Connection, type RequestOptions } from "../rtnl/connection.ts";
 import { Rtnl } from "../rtnl/rtnl.ts";
 import { unlessAborted } from "../rtnl/abort.ts";
 import { findHeld, type HeldNetns } from "./held.ts";
-import { createNamed, listNamed, type NamedNetns, namedPath, removeNamed } from "./named.ts";
+import {
+  createNamed,
+  findNamed,
+  listNamed,
+  type NamedNetns,
+  namedPath,
+  removeNamed,
+} from "./named.ts";
 import { become, type NetnsProcess, spawn, type SpawnOptions } from "./process.ts";
 import { dismiss } from "./residents.ts";
 import { describeTarget, isNetns, type NetnsTarget, openTarget } from "./target.ts";
@@ -110,9 +117,9 @@ export class Netns implements Disposable {
    * such name. A name whose making was interrupted is taken away too.
    */
   static remove(name: string): boolean {
-    const named = listNamed().find((other) => other.name === name);
+    const id = findNamed(name);
     const removed = removeNamed(name);
-    if (named?.id !== undefined) dismiss({ id: named.id });
+    if (id !== undefined) dismiss({ id });
     return removed;
   }
 

@@ -25,6 +25,8 @@ interface Waiting {
 let thread: Worker | undefined;
 let lastId = 0;
 const waiting = new Map<number, Waiting>();
+/** Jobs that go together in one message: it costs more than a visit. */
+let unsent: Job[] = [];
 
 /** Opens something in a namespace (`undefined`: a new one); the descriptor is the caller's. */
 export async function openThere(
@@ -52,13 +54,20 @@ function visit(operation: string, netns: number | undefined, errand: Errand): Pr
     // Only an unanswered job keeps the process alive, never the thread itself.
     if (waiting.size === 0) keepAlive(thread, true);
     waiting.set(job.id, { operation, job, resolve, reject });
-    thread.postMessage(job);
+    if (unsent.push(job) === 1) queueMicrotask(send);
   });
+}
+
+function send(): void {
+  if (unsent.length > 0) thread?.postMessage(unsent);
+  unsent = [];
 }
 
 function start(): Worker {
   const worker = startWorker("netns visitor", source, { symbols: VISITOR_SYMBOLS });
-  worker.onmessage = ({ data }: MessageEvent<Outcome>) => take(worker, data);
+  worker.onmessage = ({ data }: MessageEvent<Outcome[]>) => {
+    for (const outcome of data) take(worker, outcome);
+  };
   worker.onerror = (event) => {
     event.preventDefault();
     abandon(worker, event.message);
@@ -83,7 +92,8 @@ function replace(worker: Worker): void {
   if (waiting.size === 0) return;
   thread = start();
   keepAlive(thread, true);
-  for (const { job } of waiting.values()) thread.postMessage(job);
+  unsent = [...waiting.values()].map(({ job }) => job);
+  send();
 }
 
 function abandon(worker: Worker, message: string): void {
@@ -97,4 +107,5 @@ function abandon(worker: Worker, message: string): void {
     );
   }
   waiting.clear();
+  unsent = [];
 }

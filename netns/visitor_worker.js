@@ -2,7 +2,7 @@
 /// <reference lib="deno.worker" />
 /**
  * The thread that visits namespaces. What it opens in one belongs there for good, whichever thread uses
- * it later; the thread itself goes home after each visit.
+ * it later; the thread itself goes home before it answers.
  *
  * @import { Errand, Job, Outcome } from "./messages.ts"
  */
@@ -20,38 +20,35 @@ const IDLE_MILLISECONDS = 1000;
 const ownNetns = open("/proc/thread-self/ns/net", 0);
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let idleTimer;
-let stranded = false;
 let left = false;
 
-/** @param {MessageEvent<Job>} event */
+/** @param {MessageEvent<Job[]>} event */
 self.onmessage = ({ data }) => {
   if (left) return;
   clearTimeout(idleTimer);
-  serve(data);
-  if (!left) idleTimer = setTimeout(leave, IDLE_MILLISECONDS);
-};
-
-/** @param {Job} job */
-function serve({ id, netns, errand }) {
-  try {
-    post({ id, value: visit(netns, errand) });
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    post({ id, failed: error.call, errno: error.errno });
-  }
+  const outcomes = data.map(serve);
+  const stranded = libc.setns(ownNetns, CLONE_NEWNET) < 0;
+  post(outcomes);
   // A thread that can't get home must not serve again: it would answer for the wrong namespace.
   if (stranded) leave();
+  else idleTimer = setTimeout(leave, IDLE_MILLISECONDS);
+};
+
+/** @type {(job: Job) => Outcome} */
+function serve({ id, netns, errand }) {
+  try {
+    return { id, value: visit(netns, errand) };
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    return { id, failed: error.call, errno: error.errno };
+  }
 }
 
 /** @type {(netns: number | undefined, errand: Errand) => number | Record<string, string>} */
 function visit(netns, errand) {
   if (netns === undefined) call("unshare", libc.unshare(CLONE_NEWNET));
   else call("setns", libc.setns(netns, CLONE_NEWNET));
-  try {
-    return run(errand);
-  } finally {
-    stranded = libc.setns(ownNetns, CLONE_NEWNET) < 0;
-  }
+  return run(errand);
 }
 
 /** @param {Errand} errand */
@@ -120,11 +117,11 @@ function readSysctls(directory) {
 function leave() {
   left = true;
   libc.close(ownNetns);
-  post({ leaving: true });
+  post([{ leaving: true }]);
   self.close();
 }
 
-/** @param {Outcome} outcome */
-function post(outcome) {
-  self.postMessage(outcome);
+/** @param {Outcome[]} outcomes */
+function post(outcomes) {
+  self.postMessage(outcomes);
 }

@@ -26,7 +26,10 @@ const NLM_F_DUMP_INTR = 0x10;
 // (net.core.rmem_max, 208 KiB), and so many bytes its send buffer.
 const BATCH_REQUESTS = 128;
 const BATCH_BYTES = 48 * 1024;
+// A list counts as so many: its answer comes in pieces of up to 32 KiB.
+const DUMP_WEIGHT = 16;
 const DUMP_ATTEMPTS = 8;
+const EBUSY = errnoOf("EBUSY");
 /** A list of no more entries is whole before the first is handed out. */
 const WHOLE_ENTRIES = 1000;
 /** How long the kernel may take for an answer, although it answers before `sendmsg` returns. */
@@ -111,6 +114,7 @@ interface Pending {
   error?: NetlinkError;
   /** The errno by which the kernel says that answers were lost, perhaps this one's. */
   lost?: number;
+  /** It is a list during which the table changed, or for which the kernel was not through with another. */
   interrupted: boolean;
   done: boolean;
   /** Nobody waits for the rest of a list. */
@@ -151,20 +155,22 @@ export class Connection implements Disposable {
     { signal }: RequestOptions = {},
   ): Promise<Answer> {
     signal?.throwIfAborted();
-    return unwrap<Answer>(await unlessAborted(this.#carryOut([request]), signal));
+    return unwrap<Answer>(await this.#carryOut([request], signal));
   }
 
   /**
-   * The entries of a list, as the kernel's answer comes in: at most some hundred are held at a time.
+   * The entries of a list, as the kernel's answer comes in: at most some hundred are held at a time. What
+   * makes the request may stand in its place; what it refuses ends the first step.
    *
    * A list of up to 1,000 entries is whole, as one that `request` answers with. A longer one that
    * changes while it is read ends with an {@linkcode InterruptedDumpError}, because what was handed out
    * can't be taken back.
    */
   async *stream<Entry>(
-    request: Request<Entry[]>,
+    asked: Request<Entry[]> | (() => Request<Entry[]>),
     { signal }: RequestOptions = {},
   ): AsyncGenerator<Entry, void, void> {
+    const request = typeof asked === "function" ? asked() : asked;
     let dump = this.#startDump(request);
     try {
       for (let attempt = 1; attempt < DUMP_ATTEMPTS; attempt++) {
@@ -178,7 +184,7 @@ export class Connection implements Disposable {
         await this.#fill(dump, 1);
         if (dump.error !== undefined) throw dump.error;
         if (dump.messages.length === 0) break;
-        yield* request.read(dump.messages.splice(0));
+        for (const entry of request.read(dump.messages.splice(0))) yield entry;
       }
       if (dump.interrupted) throw new InterruptedDumpError(request.operation, []);
     } finally {
@@ -199,7 +205,7 @@ export class Connection implements Disposable {
     const results: unknown[] = [];
     for (const group of groups(requests, stopOnError ? 1 : BATCH_REQUESTS)) {
       signal?.throwIfAborted();
-      results.push(...await unlessAborted(this.#carryOut(group), signal));
+      results.push(...await this.#carryOut(group, signal));
       if (stopOnError && results.at(-1) instanceof NetlinkError) break;
     }
     return results as Results<Requests>;
@@ -261,19 +267,27 @@ export class Connection implements Disposable {
   }
 
   /** A group's results; only changes are worth leaving the thread for. */
-  async #carryOut(group: readonly Request<unknown>[]): Promise<unknown[]> {
+  #carryOut(
+    group: readonly Request<unknown>[],
+    signal: AbortSignal | undefined,
+  ): unknown[] | Promise<unknown[]> {
     if (!isChange(group[0]!)) return this.#carryOutSync(group);
-    return (await this.#exchange(groupOf(group))).map(outcomeOf);
+    const changing = this.#exchange(groupOf(group)).then((changes) => changes.map(outcomeOf));
+    return unlessAborted(changing, signal);
   }
 
   /** The same on this thread; lists that were interrupted are read anew. */
-  #carryOutSync(group: readonly Request<unknown>[]): unknown[] {
-    return this.#exchangeSync(groupOf(group)).map((pending) => {
-      for (let attempt = 1; pending.interrupted && attempt < DUMP_ATTEMPTS; attempt++) {
-        pending = this.#exchangeSync(groupOf([pending.request]))[0]!;
-      }
-      return outcomeOf(pending);
-    });
+  #carryOutSync(group: readonly Request<unknown>[], attempts = DUMP_ATTEMPTS): unknown[] {
+    const asked = this.#exchangeSync(groupOf(group));
+    const again = asked.filter(({ interrupted }) => interrupted).map(({ request }) => request);
+    if (again.length === 0 || attempts === 1) return asked.map(outcomeOf);
+    // Where answers were lost, the kernel is through with a list when all of it was read.
+    while (this.#receiveOne());
+    // Together if some were answered, so that it comes to an end.
+    const anew = again.length < group.length
+      ? this.#carryOutSync(again, attempts)
+      : again.flatMap((request) => this.#carryOutSync([request], attempts - 1));
+    return asked.map((pending) => pending.interrupted ? anew.shift() : outcomeOf(pending));
   }
 
   async #exchange(group: Group): Promise<Pending[]> {
@@ -374,12 +388,15 @@ export class Connection implements Disposable {
     return { bytes: output.finish(), pending, release, forget };
   }
 
-  /** Takes what is queued until the last of these requests is answered; false when the queue ends before. */
+  /** Takes what is queued until these requests are answered; false when the queue ends before. */
   #receive(wanted: readonly Pending[], { last, bracketed }: Group): boolean {
     // Of a bracket that is refused the first message is answered, and perhaps nothing inside it.
-    const ends = [wanted[last]!, ...bracketed ? [wanted[0]!] : []];
-    while (!ends.some(({ done }) => done)) {
-      if (!this.#receiveOne()) return false;
+    const refused = bracketed ? wanted[0] : undefined;
+    for (const [index, pending] of wanted.entries()) {
+      if (index !== last && isChange(pending.request)) continue;
+      while (!pending.done && !refused?.done) {
+        if (!this.#receiveOne()) return false;
+      }
     }
     // What came before others were lost is still queued.
     if (wanted.some(({ lost }) => lost !== undefined)) { while (this.#receiveOne()); }
@@ -421,6 +438,10 @@ function accept(
   const { request } = pending;
   if (flags & NLM_F_DUMP_INTR) pending.interrupted = true;
   if (type === NLMSG_NOOP) return;
+  if (type === NLMSG_ERROR && request.form === "dump" && isBusy(datagram, start, end)) {
+    pending.interrupted = pending.done = true;
+    return;
+  }
   if (type === NLMSG_ERROR || type === NLMSG_DONE) {
     const error = readError(
       request,
@@ -440,6 +461,11 @@ function accept(
     pending.error = kernelError(request.operation, errnoOf("EBADMSG"));
   } else pending.messages.push(message);
   if (!(flags & NLM_F_MULTI)) pending.done = true;
+}
+
+/** Whether the kernel was at another list; to make an object of that error takes 20 microseconds. */
+function isBusy({ view }: Input, start: number, end: number): boolean {
+  return start + 4 <= end && view.getInt32(start, true) === -EBUSY;
 }
 
 function outcomeOf(
@@ -510,24 +536,27 @@ function silence(operation: string): NetlinkError {
 }
 
 /**
- * Requests in groups that one `sendmsg` carries: reads or changes, not both, and at most one dump, at the
- * end, because a socket does one at a time.
+ * Requests in groups that one system call carries: reads or changes, not both. The kernel makes lists
+ * one after the other, while it takes them, as long as each fits one answer; behind a longer one it
+ * refuses them.
  */
 function* groups(
   requests: readonly Request<unknown>[],
   most: number,
 ): Generator<Request<unknown>[]> {
   let group: Request<unknown>[] = [];
+  let weight = 0;
   let bytes = 0;
   for (const request of requests) {
     const last = group.at(-1);
-    const full = group.length === most || bytes > BATCH_BYTES || last?.form === "dump";
+    const full = weight >= most || bytes > BATCH_BYTES;
     if (last !== undefined && (full || isChange(last) !== isChange(request))) {
       yield group;
       group = [];
-      bytes = 0;
+      weight = bytes = 0;
     }
     group.push(request);
+    weight += request.form === "dump" ? DUMP_WEIGHT : 1;
     bytes += request.body.length;
   }
   if (group.length > 0) yield group;

@@ -6,14 +6,32 @@
 
 import type { Input, Output } from "./shape.ts";
 
+/** Small messages share memory: with some of its own for each, a look at a namespace took 5 % longer. */
+const BLOCK = 16 * 1024;
+/** What a message may need before it gets memory of its own. */
+const ROOM = 512;
+let block = new ArrayBuffer(BLOCK);
+let used = 0;
+
 /** A growing buffer. */
 export class Buffer implements Output {
   /** Everything reserved so far, and room behind it. */
-  bytes: Uint8Array<ArrayBuffer> = new Uint8Array(new ArrayBuffer(512));
+  bytes: Uint8Array<ArrayBuffer>;
   /** A view of the same. */
-  view: DataView<ArrayBuffer> = new DataView(this.bytes.buffer);
+  view: DataView<ArrayBuffer>;
   /** Where the next byte goes. */
   length = 0;
+
+  /** An empty one. */
+  constructor() {
+    if (used + ROOM > BLOCK) {
+      block = new ArrayBuffer(BLOCK);
+      used = 0;
+    }
+    this.bytes = new Uint8Array(block, used, ROOM);
+    this.view = new DataView(block, used, ROOM);
+    used += ROOM;
+  }
 
   /** Makes room for `size` zero bytes, and says where they start. */
   reserve(size: number): number {
@@ -33,9 +51,12 @@ export class Buffer implements Output {
     this.reserve(-this.length & 3);
   }
 
-  /** What was written. */
+  /** What was written; the room behind it goes to the next one. */
   finish(): Uint8Array<ArrayBuffer> {
-    return this.bytes.subarray(0, this.length);
+    const { bytes, length } = this;
+    const isLast = bytes.buffer === block && bytes.byteOffset + bytes.length === used;
+    if (isLast) used -= bytes.length - length;
+    return this.bytes = bytes.subarray(0, length);
   }
 }
 

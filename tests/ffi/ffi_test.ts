@@ -140,6 +140,8 @@ Deno.test("system calls give a value, or minus the errno", () => {
   using opened = Descriptor.open("/proc/self");
   const names = readDirectory(opened.fd);
   assert(Array.isArray(names) && names.includes("ns") && !names.includes("."));
+  assertEquals(identify("ns", { directory: opened.fd }), identify("/proc/self/ns"));
+  assertEquals(identify("no-such-file", { directory: opened.fd }), -errnoOf("ENOENT"));
 });
 
 Deno.test("text with a NUL is refused before the kernel could cut it short", () => {

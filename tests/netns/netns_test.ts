@@ -350,6 +350,26 @@ kernelTest("visits are made in the order in which they were asked for", {}, asyn
   assertEquals(order, order.map((_, i) => i));
 });
 
+kernelTest("visits at once each have what was asked for, beside some that are refused", {}, async (
+  { another },
+) => {
+  const [one, two] = [await another(), await another()];
+  await createVethPair("va", "vb", { netns: one, peerNetns: two });
+  const refused = () => readSysctl("net.no.such.key", { netns: two });
+  const [a, no, made, b, nor] = await Promise.allSettled(
+    [one.connect(), refused(), Netns.create(), two.connect(), refused()] as const,
+  );
+  assert(no.status === "rejected" && nor.status === "rejected");
+  assert(a.status === "fulfilled" && b.status === "fulfilled" && made.status === "fulfilled");
+  using here = a.value;
+  using there = b.value;
+  using fresh = made.value;
+  assertEquals(new Set(threadNamespaces()), new Set([HOME]));
+  assertEquals(await Array.fromAsync(here.links.list(), ({ name }) => name), ["lo", "va"]);
+  assertEquals(await Array.fromAsync(there.links.list(), ({ name }) => name), ["lo", "vb"]);
+  assertEquals((await listLinks({ netns: fresh })).map(({ name }) => name), ["lo"]);
+});
+
 kernelTest("sockets of other families are opened in the namespace", {}, async (
   { netns, another },
 ) => {

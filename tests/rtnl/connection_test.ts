@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import {
+  address,
   Connection,
   ExistsError,
   InputError,
@@ -9,9 +10,14 @@ import {
   NotFoundError,
   type Request,
   route,
+  Rtnl,
   rule,
 } from "../../mod.ts";
+import { Buffer } from "../../rtnl/codec/buffer.ts";
 import { LINK } from "../../rtnl/link.ts";
+import { AF_NETLINK, SO_RCVBUF, SOCK_RAW, SOL_SOCKET } from "../../ffi/constants.ts";
+import { NetlinkSocket } from "../../ffi/netlink_socket.ts";
+import { setSocketOption } from "../../ffi/system.ts";
 import { kernelTest } from "../support.ts";
 import {
   acknowledgement,
@@ -24,9 +30,12 @@ import {
 } from "./fake_kernel.ts";
 
 const RTM_NEWLINK = 16;
+const RTM_GETLINK = 18;
+const NLM_F_DUMP = 0x300;
 const MULTI = 0x2;
 const INTERRUPTED = 0x10;
 const ENOBUFS = 105;
+const EBUSY = 16;
 
 const entry = (sequence: number, name: string, flags = MULTI) =>
   message(RTM_NEWLINK, sequence, flags, body(LINK, { index: 1, name }));
@@ -118,26 +127,85 @@ Deno.test("only the last change of a group asks for an ACK, and errors go where 
   assertEquals(kernel.sent[0]!.map(({ flags }) => (flags & 4) !== 0), [false, false, true]);
 });
 
-Deno.test("reads and changes go in groups of their own, a dump ends its group", async () => {
+Deno.test("reads and changes go in groups of their own", async () => {
   const kernel = new FakeKernel((asked) =>
-    asked.map(({ sequence, type, flags }) =>
-      flags & 0x300 && type === 18
-        ? done(sequence)
-        : type === 18
-        ? entry(sequence, "x", 0)
-        : acknowledgement(sequence)
+    asked.flatMap(({ sequence, type, flags }) =>
+      type !== RTM_GETLINK
+        ? [acknowledgement(sequence)]
+        : flags & NLM_F_DUMP
+        ? [entry(sequence, "x"), done(sequence)]
+        : [entry(sequence, "x", 0)]
     )
   );
-  const requests = [
-    link.set({ name: "a" }),
-    link.set({ name: "b" }),
-    link.get({ name: "c" }),
-    link.list(),
-    link.list(),
-    link.set({ name: "d" }),
-  ];
-  await new Connection(kernel).batch(requests as [Request<unknown>]);
-  assertEquals(kernel.sent.map((group) => group.length), [2, 2, 1, 1]);
+  const set = link.set({ name: "a" });
+  const requests = [set, set, link.get({ name: "c" }), link.list(), link.list(), set];
+  const results = await new Connection(kernel).batch(requests as [Request<unknown>]);
+  assertEquals(kernel.sent.map((group) => group.length), [2, 3, 1]);
+  assertEquals(results.map(named), [undefined, undefined, "x", ["x"], ["x"], undefined]);
+  // So many answers that the kernel makes at once would not fit.
+  await new Connection(kernel).batch(Array.from({ length: 20 }, () => link.list()));
+  assertEquals(kernel.sent.slice(3).map((group) => group.length), [8, 8, 4]);
+});
+
+/** The names in an answer. */
+function named(answer: unknown): unknown {
+  if (Array.isArray(answer)) return answer.map(named);
+  return (answer as { name?: string } | undefined)?.name;
+}
+
+Deno.test("a list that the kernel refuses because it is at another is asked for again", async () => {
+  // Each time only the first list is made, and its end comes behind the refusals.
+  const kernel = new FakeKernel((asked, kernel) => {
+    const [{ sequence } = { sequence: 0 }, ...others] = asked;
+    kernel.later(done(sequence));
+    return [
+      entry(sequence, `from ${asked.length}`),
+      ...others.map(({ sequence }) => acknowledgement(sequence, EBUSY)),
+    ];
+  });
+  const results = await new Connection(kernel).batch(Array.from({ length: 8 }, () => link.list()));
+  assertEquals(results.map(named), [8, 7, 6, 5, 4, 3, 2, 1].map((length) => [`from ${length}`]));
+
+  const busy = new FakeKernel((asked) =>
+    asked.map(({ sequence }) => acknowledgement(sequence, EBUSY))
+  );
+  const [one, two] = await new Connection(busy).batch([link.list(), link.list()]);
+  assertInstanceOf(one, InterruptedDumpError);
+  assertInstanceOf(two, InterruptedDumpError);
+  // Together, and then each as often as is worth it.
+  assertEquals(busy.sent.length, 1 + 2 * 7);
+});
+
+Deno.test("requests have bytes of their own", () => {
+  const buffers = Array.from({ length: 100 }, () => new Buffer());
+  for (let round = 1; round <= 3; round++) {
+    for (const [i, buffer] of buffers.entries()) {
+      const at = buffer.reserve(i * 4);
+      assert(buffer.bytes.subarray(at, at + i * 4).every((byte) => byte === 0));
+      buffer.bytes.fill(i, at, at + i * 4);
+      if (i % 3 === round - 1) assertEquals(buffer.finish().length, buffer.length);
+    }
+  }
+  const made = [new Buffer(), new Buffer()].map((buffer) => {
+    buffer.view.setUint32(buffer.reserve(8), 0xffffffff);
+    return buffer.finish();
+  });
+  assertEquals(made.map((bytes) => bytes.toHex()), ["ffffffff00000000", "ffffffff00000000"]);
+  for (const [i, buffer] of buffers.entries()) {
+    const bytes = buffer.finish();
+    assertEquals(bytes.length, i * 12);
+    assert(bytes.every((byte) => byte === i));
+  }
+});
+
+Deno.test("an object of a connection stays the same, and what it refuses is a rejection", async () => {
+  const rtnl = new Rtnl(new Connection(new FakeKernel(() => [])));
+  assert(rtnl.links === rtnl.links);
+  const { get, list } = rtnl.links;
+  await assertRejects(() => get({ index: -1.5 }), InputError);
+  const entries = list({ index: -1.5 });
+  await assertRejects(() => entries.next(), InputError);
+  assertEquals(await entries.next(), { done: true, value: undefined });
 });
 
 Deno.test("stopOnError sends nothing behind the first error", async () => {
@@ -168,6 +236,28 @@ kernelTest(
     );
     const listed = await Array.fromAsync(rtnl.routes.list({ table: "main", family: "inet" }));
     assertEquals(listed.length, 5000);
+  },
+);
+
+kernelTest(
+  "short lists and long ones at once are what they are one by one, however little room there is",
+  {},
+  async ({ netns }) => {
+    using rtnl = await netns.connect();
+    await rtnl.links.set({ name: "lo", up: true });
+    const dst = (i: number) => `10.0.${i >> 8}.${i & 255}`;
+    await rtnl.batch(Array.from({ length: 3000 }, (_, i) => route.add({ dst: dst(i), oif: 1 })));
+    const lists = [link, rule, route, address, route, rule].map((object) => object.list());
+    const lengths = (answers: unknown[]) => answers.map((it) => Array.isArray(it) ? it.length : it);
+    const single: unknown[] = [];
+    for (const list of lists) single.push(await rtnl.request<unknown[]>(list));
+    assertEquals(lengths(single), [1, 7, 3004, 2, 3004, 7]);
+    assertEquals(lengths(await rtnl.batch(lists)), lengths(single));
+
+    const socket = new NetlinkSocket(await rtnl.openSocket(AF_NETLINK, SOCK_RAW, 0));
+    using narrow = new Connection(socket);
+    assertEquals(setSocketOption(socket.fd, SOL_SOCKET, SO_RCVBUF, 1), 0);
+    assertEquals(lengths(await narrow.batch(lists)), lengths(single));
   },
 );
 
