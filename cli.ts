@@ -5,7 +5,7 @@
  * deno run -A cli.ts link list --json
  * ```
  *
- * Exit status: 0, 1 for a refusal, 2 for bad usage, that of the program for `netns exec`.
+ * Exit status: 0, 1 for a refusal, 2 for bad usage or a bad file, that of the program for `netns exec`.
  *
  * @module
  */
@@ -29,6 +29,7 @@ import {
 import { beginningWith, COMMANDS, find } from "./cli/commands.ts";
 import { UsageError } from "./cli/errors.ts";
 import { COMMON, type Options, refuse, takeApart } from "./cli/options.ts";
+import { FileError } from "./cli/topology.ts";
 import config from "./deno.json" with { type: "json" };
 
 /** Where a command writes. */
@@ -94,6 +95,10 @@ function explain(error: unknown, command: Command | undefined, output: Output): 
     const help = command === undefined ? "--help" : `${nameOf(command)} --help`;
     output.err(`denolink: ${oneLine(error.message)}; see denolink ${help}\n`);
     return 2;
+  }
+  if (error instanceof FileError) {
+    output.err(error.lines.map((line) => `${oneLine(line)}\n`).join(""));
+    return error.status;
   }
   const expected = [
     InputError,

@@ -20,11 +20,13 @@ import { QDISC_COMMANDS } from "./qdisc.ts";
 import { ROUTE_COMMANDS } from "./route.ts";
 import { RULE_COMMANDS } from "./rule.ts";
 import { SYSCTL_COMMANDS } from "./sysctl.ts";
+import { TOPOLOGY_COMMANDS } from "./topology.ts";
 import { resolve } from "./words.ts";
 
 /** Every command, in the order of the help; of several that a word may be short for, the first is meant. */
 export const COMMANDS: readonly Command[] = [
   ...ATTACH_COMMANDS,
+  ...TOPOLOGY_COMMANDS,
   ...LINK_COMMANDS,
   ...ADDRESS_COMMANDS,
   ...ROUTE_COMMANDS,

@@ -4,24 +4,10 @@
  * @module
  */
 
+import { parseAmount, RATES, type Units } from "../overlay/topology/units.ts";
 import type { Form } from "./words.ts";
 
-const RATES: Readonly<Record<string, number>> = {
-  bit: 1,
-  kbit: 1e3,
-  mbit: 1e6,
-  gbit: 1e9,
-  tbit: 1e12,
-  kibit: 2 ** 10,
-  mibit: 2 ** 20,
-  gibit: 2 ** 30,
-  bps: 8,
-  kbps: 8e3,
-  mbps: 8e6,
-  gbps: 8e9,
-  "": 1,
-};
-const SIZES: Readonly<Record<string, number>> = {
+const SIZES: Units = {
   "": 1,
   b: 1,
   k: 1024,
@@ -34,7 +20,7 @@ const SIZES: Readonly<Record<string, number>> = {
   mbit: 128 * 1024,
 };
 /** In microseconds. */
-const TIMES: Readonly<Record<string, number>> = {
+const TIMES: Units = {
   "": 1,
   us: 1,
   usec: 1,
@@ -49,30 +35,21 @@ const TIMES: Readonly<Record<string, number>> = {
 
 /** Bits in a second: "10mbit"; `undefined` for what is none. */
 export function parseRate(text: string): number | undefined {
-  return amount(text, RATES, 1);
-}
-
-function amount(
-  text: string,
-  units: Readonly<Record<string, number>>,
-  scale: number,
-): number | undefined {
-  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)([a-z]*)$/i.exec(text) ?? [];
-  const factor = units[unit.toLowerCase()];
-  return digits === undefined || factor === undefined
-    ? undefined
-    : Math.round(Number(digits) * factor * scale);
+  return parseAmount(text, RATES);
 }
 
 function withUnit(
   name: string,
-  units: Readonly<Record<string, number>>,
+  units: Units,
   text: (value: number) => string,
   scale = 1,
 ): Form<number> {
   return {
     name,
-    parse: (words) => amount(words.take() ?? "", units, scale),
+    parse(words) {
+      const value = parseAmount(words.take() ?? "", units);
+      return value === undefined ? undefined : Math.round(value * scale);
+    },
     json: (value) => value,
     text,
   };

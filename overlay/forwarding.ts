@@ -16,7 +16,8 @@ export type Family = "inet" | "inet6";
 /** Both. */
 export const FAMILIES: readonly Family[] = ["inet", "inet6"];
 
-const KEYS: Readonly<Record<Family, string>> = {
+/** The settings that switch it on. */
+export const FORWARDING_KEYS: Readonly<Record<Family, string>> = {
   inet: "net.ipv4.ip_forward",
   inet6: "net.ipv6.conf.all.forwarding",
 };
@@ -29,8 +30,8 @@ export async function startForwarding(
 ): Promise<void> {
   for (const family of families) {
     // Written first: a crash in between leaves a mark without effect, never an effect without a mark.
-    await setMark(markOf(family), rtnl);
-    await setSysctl(KEYS[family], 1, host);
+    await setMark(forwardingMark(family), rtnl);
+    await setSysctl(FORWARDING_KEYS[family], 1, host);
   }
 }
 
@@ -43,8 +44,8 @@ export async function stopForwarding(
   const stopped: Family[] = [];
   for (const family of FAMILIES) {
     if (needed.includes(family) || !await wasOff(family, rtnl)) continue;
-    await setSysctl(KEYS[family], 0, host);
-    await removeMark(markOf(family), rtnl);
+    await setSysctl(FORWARDING_KEYS[family], 0, host);
+    await removeMark(forwardingMark(family), rtnl);
     stopped.push(family);
   }
   return stopped;
@@ -52,9 +53,10 @@ export async function stopForwarding(
 
 /** Whether forwarding was off before the first attachment. */
 export async function wasOff(family: Family, rtnl: Rtnl): Promise<boolean> {
-  return await isMarked(markOf(family), rtnl);
+  return await isMarked(forwardingMark(family), rtnl);
 }
 
-function markOf(family: Family): string {
+/** What says that it was off before the first attachment. */
+export function forwardingMark(family: Family): string {
   return `denolink-forwarding-${family}`;
 }

@@ -38,3 +38,4 @@ export {
   replaceRouteViaDevice,
 } from "./routes.ts";
 export { type PublishedPort, type Tag } from "./tag.ts";
+export * from "./topology/mod.ts";

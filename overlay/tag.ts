@@ -153,12 +153,15 @@ export function parseBridgeTag(alias: string | undefined): BridgeTag | undefined
   };
 }
 
+/** What is written on a link of which more is said than fits. */
+export const MUCH = "*";
+
 /** The text on a link of a topology: `denolink topology=lab says=mtu peer=r2:eth0`. */
 export function formatTopologyTag({ topology, says, peer, link }: TopologyTag): string {
   const where = { peer, link };
   const text = format({ topology, says: says.join(","), ...where });
-  // Of a link of which very much is said, it is only known whose it is.
-  return new TextEncoder().encode(text).length <= LONGEST ? text : format({ topology, ...where });
+  const isShort = new TextEncoder().encode(text).length <= LONGEST;
+  return isShort ? text : format({ topology, says: MUCH, ...where });
 }
 
 /** Reads a link's alias; `undefined` when no topology made it. */

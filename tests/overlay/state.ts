@@ -83,11 +83,11 @@ export async function assertState(netns: Netns, wanted: State, message?: string)
 }
 
 /** Link-local addresses come and go by themselves, but the one that a routed container's gateway has. */
-function isOfKernel(address: string): boolean {
+export function isOfKernel(address: string): boolean {
   return /^(fe80|ff00):/.test(address) && !/^fe80::1(\/|$)/.test(address);
 }
 
-function sorted<T>(values: T[]): T[] {
+export function sorted<T>(values: T[]): T[] {
   return values.map((value) => [JSON.stringify(value), value] as const)
     .sort(([a], [b]) => a < b ? -1 : 1)
     .map(([, value]) => value);

@@ -1,24 +1,29 @@
 /**
- * A process that attaches, detaches and sweeps, and kills itself at the point that it is told: before its Nth
- * request to the kernel is sent, which is after the one before was carried out, or after a step.
+ * A process that attaches, detaches and sweeps, applies topologies and destroys them, and kills itself at the
+ * point that it is told: before its Nth request to the kernel is sent, which is after the one before was
+ * carried out, before its Nth system call that changes something, or after a step.
  *
  * @module
  */
 
 import { NetlinkSocket } from "../../ffi/netlink_socket.ts";
 import {
+  apply,
   attach,
   type AttachSpec,
+  destroy,
   detach,
   type DetachTarget,
   listAttachments,
   type Netns,
   type NetnsTarget,
   sweep,
+  type Topology,
 } from "../../mod.ts";
+import { watchChanges } from "./changes.ts";
 
-/** When it dies: before a request, after a step, or, without a point, never. */
-export type Point = { request: number } | { step: string } | undefined;
+/** When it dies: before a request, before a change, after a step, or, without a point, never. */
+export type Point = { request: number } | { change: number } | { step: string } | undefined;
 
 /** What it is told; `rounds` is how often it does all of it. */
 export interface Task {
@@ -33,12 +38,14 @@ export type Job =
   | { list: true }
   | { attach: AttachSpec }
   | { detach: DetachTarget; owner?: string }
+  | { apply: Topology }
+  | { destroy: string }
   | { sweep: true };
 
 /** How it ended. */
 export interface End {
   killed: boolean;
-  /** What it printed: "ready" before it begins, "done" after the last round. */
+  /** What it printed: "ready" before it begins, "done" and how much it has changed after the last round. */
   said: string;
 }
 
@@ -79,6 +86,7 @@ if (import.meta.main) await die(JSON.parse(Deno.args[0]!));
 async function die({ host, jobs, point, rounds = 1 }: Task): Promise<void> {
   const { send, sendSync } = NetlinkSocket.prototype;
   let requests = 0;
+  let changes = 0;
   const count = () => {
     if (point && "request" in point && ++requests === point.request) end();
   };
@@ -90,6 +98,10 @@ async function die({ host, jobs, point, rounds = 1 }: Task): Promise<void> {
     count();
     return sendSync.call(this, bytes);
   };
+  using _watched = watchChanges(() => {
+    changes++;
+    if (point && "change" in point && changes === point.change) end();
+  });
   const onStep = (step: string) => {
     if (point && "step" in point && point.step === step) end();
   };
@@ -98,6 +110,8 @@ async function die({ host, jobs, point, rounds = 1 }: Task): Promise<void> {
     for (const job of jobs) {
       if ("attach" in job) await attach({ ...job.attach, onStep }, { netns: host });
       else if ("detach" in job) await detach(job.detach, { netns: host, owner: job.owner });
+      else if ("apply" in job) await apply(job.apply, { netns: host });
+      else if ("destroy" in job) await destroy({ name: job.destroy }, { netns: host });
       else if ("list" in job) console.log(JSON.stringify((await listed(host)).sort()));
       else {
         const swept = await sweep({ netns: host });
@@ -105,7 +119,7 @@ async function die({ host, jobs, point, rounds = 1 }: Task): Promise<void> {
       }
     }
   }
-  console.log("done");
+  console.log(`done ${changes}`);
 }
 
 async function listed(host: NetnsTarget): Promise<string[]> {

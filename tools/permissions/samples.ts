@@ -12,8 +12,10 @@ import {
   addNftElements,
   addNftRule,
   address,
+  apply,
   attach,
   bridgeMemberCount,
+  checkTopology,
   createBridge,
   createVethPair,
   decodeBody,
@@ -24,7 +26,11 @@ import {
   deleteNftTable,
   deleteRouteViaDevice,
   Descriptor,
+  destroy,
   detach,
+  drawMermaid,
+  drawSvg,
+  exportTopology,
   flushAddresses,
   link,
   listAttachments,
@@ -39,6 +45,7 @@ import {
   nftCounter,
   nftLog,
   PermissionError,
+  plan,
   processStartTime,
   qdisc,
   readSysctl,
@@ -54,6 +61,8 @@ import {
   setSysctl,
   setSysctls,
   sweep,
+  type Topology,
+  watch,
   withNetns,
 } from "../../mod.ts";
 
@@ -89,6 +98,17 @@ export interface Sample {
   prepare?(fixture: Fixture): unknown;
   /** The use itself. */
   run(fixture: Fixture): unknown;
+}
+
+/** A bridge and a setting, which need no namespace of their own. */
+function topology({ netns }: NetnsOptions): Topology {
+  const name = netns === undefined ? "here" : "there";
+  return {
+    denolink: 1,
+    name,
+    bridges: { topology0: "10.4.0.1/24" },
+    sysctls: { "net.ipv4.ip_forward": 1 },
+  };
 }
 
 /** Those that act in the calling thread's namespace, or in another one. */
@@ -207,6 +227,38 @@ export const SOMEWHERE: readonly Sample[] = [
   {
     functions: ["listAttachments"],
     run: ({ where }) => listAttachments(where),
+  },
+  {
+    functions: ["plan"],
+    run: ({ where }) => plan(topology(where), where),
+  },
+  {
+    functions: ["apply", "destroy"],
+    how: "without namespaces",
+    async run({ where }) {
+      await apply(topology(where), where);
+      await destroy(topology(where), where);
+    },
+  },
+  {
+    functions: ["apply", "destroy"],
+    how: "with a namespace that is made",
+    async run({ where, name }) {
+      const { denolink, name: own } = topology(where);
+      await apply({ denolink, name: own, namespaces: { [name]: {} } }, where);
+      await destroy({ name: own }, where);
+    },
+  },
+  {
+    functions: ["exportTopology"],
+    how: "of one namespace",
+    run: ({ where }) => exportTopology({ ...where, single: true }),
+  },
+  {
+    functions: ["watch"],
+    async run({ where }) {
+      for await (const _ of watch(topology(where), where)) break;
+    },
   },
   {
     functions: ["readSysctl"],
@@ -447,6 +499,13 @@ export const OTHERS: readonly Sample[] = [
       addNftRule(table, "empty", { expressions: [nftCounter(), nftLog()] });
       addNftElements(table, set, [80]);
       deleteNftElements(table, set, [80]);
+    },
+  },
+  {
+    functions: ["checkTopology", "drawSvg", "drawMermaid"],
+    run() {
+      drawSvg(checkTopology(topology({})));
+      drawMermaid(topology({}));
     },
   },
   {
