@@ -5,7 +5,8 @@
  */
 
 import { parseArgs } from "@std/cli";
-import { nearest, UsageError } from "./errors.ts";
+import { nearest } from "../overlay/topology/nearest.ts";
+import { UsageError } from "./errors.ts";
 
 /** One option of a command. */
 export interface Option {

@@ -4,12 +4,12 @@
  * @module
  */
 
-/** The candidate that is at most two edits away, and half of its letters, if there is one. */
+/** The candidate that is at most two edits away, and fewer than it has letters, if there is one. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   // The distance is at least the difference of the lengths.
   const near = candidates.filter(({ length }) => Math.abs(length - word.length) <= 2);
   const [best] = near.map((candidate) => ({ candidate, edits: distance(word, candidate) }))
-    .filter(({ candidate, edits }) => edits <= Math.min(2, candidate.length / 2))
+    .filter(({ candidate, edits }) => edits <= 2 && edits < candidate.length)
     .sort((a, b) => a.edits - b.edits);
   return best?.candidate;
 }

@@ -133,7 +133,7 @@ const DIRECTIVE = /%[^\r\n]*/y;
 const SEPARATOR = /(?:---|\.\.\.)(?=[ \t\r\n]|$)/y;
 const PROPERTY = /[&!](?:<[^>\r\n]*>|[^ \t\r\n,[\]{}]*)/y;
 const ALIAS = /\*[^ \t\r\n,[\]{}]+/y;
-const BLOCK_HEADER = /[|>][+-]?([1-9]?)[+-]?[ \t]*(?:#[^\r\n]*)?(?=[\r\n]|$)/y;
+const BLOCK_HEADER = /[|>][-+1-9]*[ \t]*(?:#[^\r\n]*)?(?=[\r\n]|$)/y;
 const LINE_END = /\r\n|\r|\n/y;
 const REST_OF_LINE = /[^\r\n]*/y;
 
@@ -240,7 +240,7 @@ class Scanner {
     do {
       key ??= this.#blockKey(column);
       const entry = this.#addKey(mapping, key);
-      if (this.#take(BLANKS) !== undefined && this.#peek() === ":") {
+      if (this.#isColon()) {
         this.#at++;
         this.#within(this.#keyOf(key), () => {
           this.#block(column, true, (node) => entry.node = node);

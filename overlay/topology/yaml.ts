@@ -43,7 +43,7 @@ export function parseTopology(text: string, file: string): TopologyFile {
     throw error instanceof Found
       ? new TopologyError(source.placed(error.problems), file)
       : error instanceof RangeError
-      ? new TopologyError([{ path: [], message: "the file is nested too deeply" }], file)
+      ? new TopologyError([{ ...TOO_DEEP, position: source.at(0) }], file)
       : error;
   }
 }
@@ -62,6 +62,8 @@ export function formatTopology(topology: Topology): string {
   return stringify(arrange(TOPOLOGY, topology));
 }
 
+/** The parser's stack, or that of what comes behind it, is at its end. */
+const TOO_DEEP: Problem = { path: [], message: "the file is nested too deeply" };
 /** More than any network needs. */
 const MOST_CHARACTERS = 16 * 2 ** 20;
 
@@ -148,7 +150,7 @@ function parsed(source: Source): unknown {
   }
 }
 
-/** Merge keys are not the parser's: each has limits of its own there. */
+/** Without merge keys, for which parsers have limits of their own, and without dates. */
 const OPTIONS = { schema: "core" } as const;
 
 /** What a parser objects to. The places and the words of some differ, so here they are found anew. */

@@ -155,7 +155,7 @@ function chains(lines: readonly Line[]): Line[] {
   };
   return lines.flatMap((line) => {
     if (!left.delete(line)) return [];
-    return [{ ...line, points: corners(extend(extend(line.points).toReversed())) }];
+    return [{ ...line, points: corners(extend(extend(line.points).toReversed()).toReversed()) }];
   });
 }
 

@@ -14,7 +14,10 @@ import { address } from "../../../rtnl/address.ts";
 import { bridgeVlan, type BridgeVlanSpec } from "../../../rtnl/bridge_vlan.ts";
 import { type Link, link, type LinkSpec } from "../../../rtnl/link.ts";
 import { forwarding, type Neighbour } from "../../../rtnl/neighbour.ts";
+import type { Shape } from "../../../rtnl/codec/shape.ts";
+import { LINK_KINDS, PORT_KINDS } from "../../../rtnl/kinds/mod.ts";
 import type { Request } from "../../../rtnl/request.ts";
+import { toAttributes } from "../attributes.ts";
 import { throwFirst } from "../../attachments.ts";
 import { newBridgeAddress } from "../../bridges.ts";
 import { formatTopologyTag, MUCH, parseTopologyTag, type TopologyTag } from "../../tag.ts";
@@ -165,8 +168,8 @@ function valueOf(name: string, entry: LinkEntry, site: Site): LinkValue {
     says: said({
       ...{ mtu, master, group, txQueueLength },
       mac: mac?.toLowerCase(),
-      ...attributes("data", kind, data, { kind }, "data"),
-      ...attributes("portData", portKind, portData, { slaveKind: portKind }, "slaveData"),
+      ...attributes("data", kind, data),
+      ...attributes("portData", portKind, portData),
       vlans: vlans && sorted(vlans.map(vlanOf), ({ id }) => String(id).padStart(4, "0")),
       fdb: fdb &&
         sorted(fdb.map(entryOf), ({ mac, dst = "", vlan = 0 }) => `${mac} ${dst} ${vlan}`),
@@ -174,19 +177,22 @@ function valueOf(name: string, entry: LinkEntry, site: Site): LinkValue {
   };
 }
 
+/** Where a kind's attributes, and those of a master's port, stand in a request. */
+const ATTRIBUTES = {
+  data: { by: "kind", field: "data", shapes: LINK_KINDS as Record<string, Shape> },
+  portData: { by: "slaveKind", field: "slaveData", shapes: PORT_KINDS as Record<string, Shape> },
+} as const;
+
 /** Attributes of a kind, as the kernel would say them, but for the names of links. */
-function attributes(
-  prefix: string,
-  kind: string | undefined,
-  values: LinkData,
-  by: object,
-  field: string,
-): Record<string, unknown> {
+function attributes(prefix: "data" | "portData", kind: string | undefined, values: LinkData) {
+  const { by, field, shapes } = ATTRIBUTES[prefix];
   const all = Object.entries(values);
   const isNamed = ([key]: [string, unknown]) => isLinkName(kind, `${prefix}.${key}`);
   const plain = Object.fromEntries(all.filter((it) => !isNamed(it)));
   if (all.length === 0) return {};
-  const request = link.add({ linkInfo: { ...by, [field]: plain } } as LinkSpec);
+  const shape = shapes[kind ?? ""];
+  const written = shape === undefined ? plain : toAttributes(shape, plain);
+  const request = link.add({ linkInfo: { [by]: kind, [field]: written } } as LinkSpec);
   const { linkInfo } = decode<{ linkInfo?: Record<string, object | undefined> }>(request);
   const canonical = Object.entries(linkInfo?.[field] ?? {});
   const entries = [...canonical, ...all.filter(isNamed)];

@@ -7,6 +7,9 @@
 
 import { InputError } from "../../../ffi/errors.ts";
 import { type Qdisc, qdisc } from "../../../rtnl/tc/mod.ts";
+import type { Shape } from "../../../rtnl/codec/shape.ts";
+import { QDISC_KINDS } from "../../../rtnl/tc/qdiscs.ts";
+import { toAttributes } from "../attributes.ts";
 import { bucketOf } from "../../rate.ts";
 import { digestOf, said } from "../canonical.ts";
 import { nameOf } from "../place.ts";
@@ -77,7 +80,9 @@ function numberOf(asked: object): number {
 /** What a link's entry asks for: in full, or in short. */
 function askedOf({ qdisc: full, rate, delay, jitter, loss }: LinkEntry) {
   if (full !== undefined) {
-    return said({ kind: full.kind, options: full.options as object | undefined });
+    const shape = QDISC_KINDS[full.kind as keyof typeof QDISC_KINDS] as Shape | undefined;
+    const options = shape === undefined ? full.options : toAttributes(shape, full.options);
+    return said({ kind: full.kind, options: options as object | undefined });
   }
   if (delay === undefined && jitter === undefined && loss === undefined) {
     if (rate === undefined) return undefined;

@@ -2,7 +2,16 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
-import type { Drawing, Point, Shape, Text } from "../../../overlay/topology/graph/drawing.ts";
+import { channelOf, type Contact } from "../../../overlay/topology/graph/channels.ts";
+import {
+  connected,
+  type Drawing,
+  type Line,
+  type Point,
+  type Shape,
+  type Text,
+} from "../../../overlay/topology/graph/drawing.ts";
+import type { Side } from "../../../overlay/topology/graph/layers.ts";
 import { layout } from "../../../overlay/topology/graph/layout.ts";
 import { drawMermaid, drawSvg } from "../../../overlay/topology/graph/mod.ts";
 import { type Box, type Picture, pictureOf } from "../../../overlay/topology/graph/picture.ts";
@@ -286,12 +295,15 @@ function checkLines(
       assert(marked.includes(part), `${part} has no end`);
     }
   }
+  checkApart(segments);
+}
+
+/** No line runs along one of another net. */
+function checkApart(segments: readonly { net: string; edges: Edges }[]): void {
   for (const [i, one] of segments.entries()) {
     for (const two of segments.slice(i + 1)) {
-      assert(
-        one.net === two.net || !runsAlong(one.edges, two.edges),
-        `${one.net} is on ${two.net}`,
-      );
+      const isApart = one.net === two.net || !runsAlong(one.edges, two.edges);
+      assert(isApart, `${one.net} is on ${two.net}`);
     }
   }
 }
@@ -312,6 +324,60 @@ function runsAlong(a: Edges, b: Edges): boolean {
   const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
   return width >= 0 && height >= 0 && width + height > 0;
 }
+
+Deno.test("texts have room in any font, and lines are joined where they go on", () => {
+  // In DejaVu, which is wide: thousandths of the size.
+  const widths = [
+    [602 * 11, "10.0.0.2/24", "address", 11],
+    [995 + 3 * 1042, "Mmmm", "name", 13],
+    [837 + 774 + 682, "NAT", "badge", 10],
+  ] as const;
+  for (const [width, text, style, size] of widths) {
+    assert(widthOf(text, style) >= width * size / 1000, text);
+    assert(widthOf(text, style) <= width * size / 800, text);
+  }
+  const line = (...points: Point[]): Line => ({ net: "a", kind: "veth", points });
+  const joined = (...lines: Line[]) => connected(lines).map(({ points }) => points);
+  assertEquals(
+    joined(line([0, 0], [0, 5]), line([9, 5], [0, 5]), line([0, 0], [0, -5])),
+    [[[0, -5], [0, 5], [9, 5]]],
+  );
+  const back = [line([0, 0], [0, 5]), line([0, 5], [0, 2])];
+  assertEquals(connected(back), back);
+  const fork = [line([0, 0], [0, 5]), line([0, 5], [5, 5]), line([0, 5], [-5, 5])];
+  assertEquals(connected(fork), fork);
+});
+
+Deno.test("between two layers no line runs along another", () => {
+  const places = fc.uniqueArray(fc.integer({ min: 0, max: 9 }), { minLength: 2, maxLength: 8 });
+  fc.assert(fc.property(places, places, (above, below) => {
+    const count = Math.min(above.length, below.length);
+    const contact = (net: string, side: Side, x: number): Contact => {
+      const end = { net, side, at: 0, lo: 0, hi: 0, part: undefined };
+      return { net, side, end, knot: { item: undefined, net, row: 1, x: 24 * x, width: 0 } };
+    };
+    const wires = range(count, (i) => {
+      const [top, bottom] = [
+        contact(`${i}`, "bottom", above[i]!),
+        contact(`${i}`, "top", below[i]!),
+      ];
+      return { net: `${i}`, contacts: [top, bottom] };
+    });
+    const { straight, tracked, tracks } = channelOf(wires);
+    assertEquals(straight.length + tracked.length, count);
+    const segments = [
+      ...straight.map(({ net, contacts: [it] }) => {
+        const x = it!.knot.x + it!.end.at;
+        return { net, edges: segmentEdges([x, -1], [x, tracks]) };
+      }),
+      ...tracked.flatMap(({ net, ends: [from, to], track }) => {
+        const points: Point[] = [[from!.x, -1], [from!.x, track], [to!.x, track], [to!.x, tracks]];
+        return range(3, (i) => ({ net, edges: segmentEdges(points[i]!, points[i + 1]!) }));
+      }),
+    ];
+    checkApart(segments);
+  }));
+});
 
 const NAME = fc.oneof(
   fc.constantFrom("<&\"'>", "a]b", "end", "名前", "\0", "x".repeat(70)),
@@ -385,7 +451,7 @@ Deno.test("so it is for any topology, and any name is legal", () => {
 
 /** Each line that a flowchart may have here; in a label nothing that Mermaid could take for something else. */
 const MERMAID_LINE = (() => {
-  const label = String.raw`"(?:<br\/>|#\d+;|[\p{L}\p{N} .:\/@±·→↓↑,+-])*"`;
+  const label = String.raw`"(?:<br\/>|#\d+;|(?![.+-] )[\p{L}\p{N} .:\/@±·→↓↑,+-])*"`;
   const node = String.raw`n\d+(?:\[${label}\]|\(\[${label}\]\)|\{\{${label}\}\})(?::::\w+)?`;
   const edge = String.raw`n\d+ (?:---|-\.-) n\d+`;
   const other = String

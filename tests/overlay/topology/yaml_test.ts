@@ -379,7 +379,7 @@ Deno.test("what is no file of a topology is refused, and where", () => {
     ["denolink: 1\nlinks: *none\n", /^lab\.yaml:2:13: this is no YAML: unidentified alias "none"$/],
     [
       `denolink: ${"[".repeat(5000)}`,
-      /^lab\.yaml:\d+:\d+: .*nest|^lab\.yaml: .*nested too deeply$/,
+      /^lab\.yaml:\d+:\d+: .*nest/,
     ],
     [
       "#".repeat(16 * 2 ** 20 + 1),
