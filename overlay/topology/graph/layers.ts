@@ -1,6 +1,5 @@
 /**
- * Items in layers, each as near to what it is joined with as there is room (Sugiyama's method): which layer
- * an item is in, which stands beside which, and where.
+ * Items in layers (Sugiyama's method): which layer an item is in, and which stands beside which.
  *
  * @module
  */
@@ -23,13 +22,15 @@ export interface Outside {
   rank: number;
 }
 
-/** Something in a layer: an item, or a place where a line comes through. */
+/** A place in a layer: of an item, or of a line that comes through. */
 export interface Knot {
   /** The item's number; none where a line comes through. */
   item: number | undefined;
   /** The line's net, where one comes through. */
   net: string | undefined;
+  /** The layer, from the top. */
   row: number;
+  /** How far it is to the right; it is said later, as its width. */
   x: number;
   width: number;
 }
@@ -154,62 +155,63 @@ function split(levels: readonly number[], widths: readonly number[]): number[] {
   return result;
 }
 
+const ROUNDS = 8;
+
+type Index = Map<Knot, number>;
+
 /** Sets each layer in the order of what its knots are joined with, back and forth, and keeps the best. */
 function order({ rows, pairs, siblings }: Layers): void {
   const [above, below] = [neighboursOf(pairs, "upper"), neighboursOf(pairs, "lower")];
   const beside = [neighboursOf(siblings, "upper"), neighboursOf(siblings, "lower")];
-  const index = new Map<Knot, number>();
-  const number = (row: Knot[]) => row.forEach((knot, i) => index.set(knot, i));
-  rows.forEach(number);
-  const isFixed = (i: number) => i === 0 || i === rows.length - 1;
-  const sort = (i: number, near: Map<Knot, Knot[]>) => {
-    const wanted = new Map(rows[i]!.map((knot) => {
-      const at = (near.get(knot) ?? []).map((it) => index.get(it)!);
-      return [knot, at.length === 0 ? undefined : mean(at)];
-    }));
-    // What is joined with nothing there keeps its place.
-    const known = rows[i]!.filter((knot) => wanted.get(knot) !== undefined)
-      .toSorted((a, b) => wanted.get(a)! - wanted.get(b)! || index.get(a)! - index.get(b)!);
-    rows[i] = rows[i]!.map((knot) => wanted.get(knot) === undefined ? knot : known.shift()!);
-    number(rows[i]!);
-  };
+  const index: Index = new Map();
+  const inner = rows.slice(1, -1);
+  for (const row of rows) number(row, index);
   const cost = () =>
-    crossings(pairs, index) * 4 +
-    sum(siblings.map(({ upper, lower }) => Math.abs(index.get(upper)! - index.get(lower)!) - 1));
-  let best = { rows: rows.map((row) => [...row]), cost: cost() };
+    crossings(pairs, index) * 4 + sum(siblings.map((pair) => lengthOf(pair, index)));
+  let best = { index: new Map(index), cost: cost() };
   for (let round = 0; round < ROUNDS && best.cost > 0; round++) {
-    for (let i = 1; i < rows.length; i++) if (!isFixed(i)) sort(i, above);
-    for (let i = rows.length - 2; i >= 0; i--) if (!isFixed(i)) sort(i, below);
+    for (const row of inner) sort(row, above, index);
+    for (const row of inner.toReversed()) sort(row, below, index);
     if (round % 2 === 1) {
-      for (let i = 1; i < rows.length - 1; i++) for (const near of beside) sort(i, near);
+      for (const row of inner) for (const near of beside) sort(row, near, index);
     }
     const now = cost();
-    if (now < best.cost) best = { rows: rows.map((row) => [...row]), cost: now };
+    if (now < best.cost) best = { index: new Map(index), cost: now };
   }
-  rows.splice(0, rows.length, ...best.rows);
+  for (const row of rows) row.sort((a, b) => best.index.get(a)! - best.index.get(b)!);
 }
 
-const ROUNDS = 8;
 const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
-const mean = (numbers: readonly number[]) => sum(numbers) / numbers.length;
+
+function number(row: readonly Knot[], index: Index): void {
+  for (const [i, knot] of row.entries()) index.set(knot, i);
+}
+
+/** How many stand between two of a layer. */
+const lengthOf = ({ upper, lower }: Pair, index: Index) =>
+  Math.abs(index.get(upper)! - index.get(lower)!) - 1;
+
+/** Sorts a layer by where the neighbours of its knots stand; what has none there keeps its place. */
+function sort(row: Knot[], near: ReadonlyMap<Knot, Knot[]>, index: Index): void {
+  const wanted = new Map([...near].map(([knot, others]) => [
+    knot,
+    sum(others.map((it) => index.get(it)!)) / others.length,
+  ]));
+  const sorted = row.filter((knot) => wanted.has(knot))
+    .sort((a, b) => wanted.get(a)! - wanted.get(b)! || index.get(a)! - index.get(b)!);
+  for (const [i, knot] of row.entries()) if (wanted.has(knot)) row[i] = sorted.shift()!;
+  number(row, index);
+}
 
 /** Of each knot those that it is joined with on one side. */
-export function neighboursOf(
-  pairs: readonly Pair[],
-  side: "upper" | "lower",
-): Map<Knot, Knot[]> {
+function neighboursOf(pairs: readonly Pair[], side: "upper" | "lower"): Map<Knot, Knot[]> {
   const from = side === "upper" ? "lower" : "upper";
-  const near = new Map<Knot, Knot[]>();
-  for (const pair of pairs) {
-    const known = near.get(pair[from]);
-    if (known === undefined) near.set(pair[from], [pair[side]]);
-    else known.push(pair[side]);
-  }
-  return near;
+  const groups = Map.groupBy(pairs, (pair) => pair[from]);
+  return new Map([...groups].map(([knot, own]) => [knot, own.map((pair) => pair[side])]));
 }
 
 /** How often lines between neighbouring layers cross. */
-function crossings(pairs: readonly Pair[], index: ReadonlyMap<Knot, number>): number {
+function crossings(pairs: readonly Pair[], index: Index): number {
   let count = 0;
   for (let i = 0; i < pairs.length; i++) {
     for (let j = 0; j < i; j++) {

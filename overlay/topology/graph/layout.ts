@@ -7,7 +7,8 @@
 import { blocksOf } from "./blocks.ts";
 import { connected, type Drawing, drawRows, rowsHeight, rowsWidth } from "./drawing.ts";
 import { frameOf, packings, PADDING, smallest } from "./frame.ts";
-import { barItem, boxItem, gridItem, headerRows, type Item, linkItem, type Plug } from "./items.ts";
+import { gridItem } from "./grid.ts";
+import { barItem, boxItem, headerRows, type Item, linkItem, type Plug } from "./items.ts";
 import type { Box, Net, Part, Picture } from "./picture.ts";
 import type { Nets } from "./placed.ts";
 

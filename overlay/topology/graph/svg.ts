@@ -8,8 +8,8 @@ import type { Drawing, Line, LineEnd, Point, Shape, Text } from "./drawing.ts";
 import type { LinkState, Picture } from "./picture.ts";
 import { sizeOf, type Style, widthOf } from "./text.ts";
 
-const SANS = 'ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,Helvetica,Arial,sans-serif';
-const MONO = 'ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace';
+const SANS = "ui-sans-serif,system-ui,-apple-system,Segoe UI,Roboto,Helvetica,Arial,sans-serif";
+const MONO = "ui-monospace,SFMono-Regular,Menlo,Consolas,DejaVu Sans Mono,monospace";
 
 /** Colours: of fills, strokes and texts, light and dark. */
 const COLOURS: Readonly<Record<string, { light: string; dark: string }>> = {
@@ -38,25 +38,28 @@ const COLOURS: Readonly<Record<string, { light: string; dark: string }>> = {
   "text.badge-text": { light: "fill:#5c4408", dark: "fill:#e3c877" },
 };
 
-const rules = (scheme: "light" | "dark") =>
-  Object.entries(COLOURS).map(([selector, colours]) => `${selector}{${colours[scheme]}}`).join("");
+const colours = (scheme: "light" | "dark") =>
+  Object.entries(COLOURS).map(([selector, it]) => `${selector}{${it[scheme]}}`);
 
-const STYLE = [
+/** Within a page the rules are for this document only. */
+const scoped = (rules: readonly string[]) =>
+  rules.map((rule) => rule.replace(/[^{]+/, (it) => it.replace(/[^,]+/g, ".denolink $&"))).join("");
+
+const STYLE = scoped([
   `text{font-family:${SANS}}`,
   `.name{font-size:${sizeOf("name")}px;font-weight:600}`,
-  ".bar-name{font-weight:600}",
   `.bar-name,.link-name,.address,.note{font-family:${MONO};font-size:${sizeOf("link")}px}`,
+  ".bar-name{font-weight:600}",
   `.legend{font-size:${sizeOf("legend")}px}`,
   `.badge-text{font-size:${sizeOf("badge")}px}`,
   `.route{font-family:${MONO};font-size:${sizeOf("route")}px}`,
   ".line{fill:none;stroke-width:1.5;stroke-linejoin:round}",
-  ".lower{stroke-dasharray:2 3}.vxlan-line{stroke-dasharray:6 4}.routed-line{stroke-dasharray:6 4}",
+  ".lower{stroke-dasharray:2 3}",
+  ".routed-line,.vxlan-line,.routed,.vxlan{stroke-dasharray:6 4}",
   ".bus{stroke-width:3;stroke-linecap:round}",
-  ".routed,.vxlan{stroke-dasharray:6 4}",
   ".end{stroke-width:1.5}",
-  rules("light"),
-  `@media (prefers-color-scheme:dark){${rules("dark")}}`,
-].join("");
+  ...colours("light"),
+]) + `@media (prefers-color-scheme:dark){${scoped(colours("dark"))}}`;
 
 /** The classes of texts and lines that shapes don't have already. */
 const TEXT_CLASSES: Readonly<Record<Style, string>> = {
@@ -76,9 +79,9 @@ export function svgOf(picture: Picture, drawing: Drawing): string {
   const width = Math.max(drawing.width, legend.width);
   const height = drawing.height + legend.height;
   const lines = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="title desc">`,
-    `<title id="title">${escape(picture.name)}</title>`,
-    `<desc id="desc">${escape(describe(picture))}</desc>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" class="denolink">`,
+    `<title>${escape(picture.name)}</title>`,
+    `<desc>${escape(describe(picture))}</desc>`,
     `<style>${escape(STYLE)}</style>`,
     `<rect class="paper" width="${width}" height="${height}" rx="8"/>`,
     ...drawing.shapes.map(shapeText),

@@ -20,11 +20,12 @@ export function netnsNote({ target }: Pick<Site, "target">): string | undefined 
     : target.path;
 }
 
+const FORWARDING = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
+
 /** What a namespace does. */
 export function netnsBadges({ sysctls = {}, firewall, nat }: HostSpec): string[] {
   const forwards = Object.entries(sysctls).some(([key, value]) =>
-    /^net.ipv4.ip_forward$|^net.ipv6.conf.all.forwarding$/.test(key.replaceAll("/", ".")) &&
-    String(value) === "1"
+    FORWARDING.includes(key.replaceAll("/", ".")) && String(value) === "1"
   );
   const dnat = nat?.dnat ?? [];
   return [

@@ -567,6 +567,7 @@ Deno.test("names are what they are, in SVG and in Mermaid", () => {
   const texts = textsOf(drawSvg(topology(parts)), "text");
   assertEquals([...names, "\ufffd\ufffd\ufffd"].filter((name) => !texts.includes(name)), []);
   const chart = drawMermaid(topology(parts));
+  for (const line of chart.split("\n")) assertMatch(line, MERMAID_LINE);
   const labels = [...chart.matchAll(/\["([^"]*)<br\/>eth0<br\/>auto"\]/g)].map(([, label]) =>
     label!.replace(/#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)))
   );
