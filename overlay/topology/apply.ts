@@ -13,7 +13,7 @@ import { settle } from "../settle.ts";
 import { checkOwner } from "../tag.ts";
 import { textOf } from "./canonical.ts";
 import type { Change, Plan, ThingKind } from "./change.ts";
-import { differenceOf, type Step } from "./difference.ts";
+import { differenceOf, type Step, withoutNamespaces } from "./difference.ts";
 import { sitesOf } from "./expand.ts";
 import { look, openByIds } from "./look.ts";
 import { forget } from "./memory.ts";
@@ -41,7 +41,7 @@ const MOST_ROUNDS = 5;
  * make, in order.
  *
  * `TopologyError` for a topology that can't be meant, `NotFoundError` when a namespace that it doesn't make
- * is not there, `PermissionError` without CAP_NET_ADMIN over the namespaces.
+ * is not there, `PermissionError` without CAP_SYS_ADMIN, which it takes to enter namespaces.
  *
  * @example What would be done
  * ```ts
@@ -61,15 +61,22 @@ export async function plan(topology: Topology, options: NetnsOptions = {}): Prom
   using host = await openHost(options);
   using places = new Places(topology.name, host);
   const found = await look(places, wanted);
-  return { topology: topology.name, changes: differenceOf(wanted, found).map(changeOf) };
+  if (places.clashes.size === 0) {
+    return { topology: topology.name, changes: differenceOf(wanted, found).map(changeOf) };
+  }
+  using former = new Places(topology.name, host);
+  const before = await lookBack(former);
+  const between = withoutNamespaces(before, places.clashes);
+  const steps = [...differenceOf(between, before), ...differenceOf(wanted, between)];
+  return { topology: topology.name, changes: steps.map(changeOf) };
 }
 
 /**
  * Makes the network what a topology says: what an earlier version of it made and this one doesn't say is
  * taken away, what is right already is not touched. Says what was done.
  *
- * When a step fails, everything is put back as it was, and `TopologyStepError` says which step it was and
- * what the kernel answered. Killed in between, the same call does the rest.
+ * When a step fails, everything is put back as it was, and `TopologyStepError` says which step it was; its
+ * `cause` is the error, such as a `PermissionError`. Killed in between, the same call does the rest.
  *
  * `TopologyError` for a topology that can't be meant, before the kernel is asked.
  *
@@ -124,14 +131,51 @@ async function reach(topology: string, wanted: State, options: ApplyOptions): Pr
   using host = await openHost({ netns: options.netns });
   return await withHostLock(`apply topology ${topology}`, host.netns, async () => {
     using places = new Places(topology, host);
-    const before = await look(places, wanted);
-    return await withOtherLocks(topology, hostsOf(wanted, before, places), async () => {
-      try {
-        return { topology, changes: await converge(wanted, before, places, options.onChange) };
-      } catch (error) {
-        throw await rollBack(error, before, places);
-      }
-    });
+    const found = await look(places, wanted);
+    if (places.clashes.size > 0) return await reachBetween(topology, wanted, places, options);
+    return { topology, changes: await become(wanted, found, places, options) };
+  });
+}
+
+/** What has a name that is another's from now on goes first, with all that is joined to it. */
+async function reachBetween(
+  topology: string,
+  wanted: State,
+  { host, clashes }: Places,
+  options: ApplyOptions,
+): Promise<Plan> {
+  using former = new Places(topology, host);
+  const before = await lookBack(former);
+  const changes = await become(withoutNamespaces(before, clashes), before, former, options);
+  try {
+    using places = new Places(topology, host);
+    const found = await look(places, wanted);
+    return { topology, changes: [...changes, ...await become(wanted, found, places, options)] };
+  } catch (error) {
+    using again = new Places(topology, host);
+    throw await rollBack(error, before, again);
+  }
+}
+
+/** What there is of a topology, by the names that it had. */
+async function lookBack(places: Places): Promise<State> {
+  await openContainers(await look(places, new Map()), places);
+  return await look(places, new Map());
+}
+
+/** From what was found to what is wanted, or back; says what was done. */
+async function become(
+  wanted: State,
+  found: State,
+  places: Places,
+  { onChange }: ApplyOptions,
+): Promise<Change[]> {
+  return await withOtherLocks(places.owner.topology, hostsOf(wanted, found, places), async () => {
+    try {
+      return await converge(wanted, found, places, onChange);
+    } catch (error) {
+      throw await rollBack(error, found, places);
+    }
   });
 }
 
@@ -236,36 +280,44 @@ async function tidy(
   await places.forgetNameless((id) => left.some(({ netns }) => netns.id === id));
 }
 
+const PUT_BACK = "; everything was put back";
+
 /** When a step has failed: back to what was there before; the error then says how that went. */
 async function rollBack(error: unknown, before: State, places: Places): Promise<unknown> {
   if (!(error instanceof Error)) return error;
   try {
-    const wanted = await withoutLost(before, places);
+    await openContainers(before, places);
+    const wanted = withoutLost(before, places);
     await converge(wanted, await look(places, wanted), places, undefined);
-    error.message += "; everything was put back";
+    if (!error.message.endsWith(PUT_BACK)) error.message += PUT_BACK;
   } catch (left) {
     error.message += `; putting everything back failed too: ${(left as Error).message}`;
   }
   return error;
 }
 
-/** What can be put back; containers are looked for, as `destroy` goes without them. */
-async function withoutLost(state: State, places: Places): Promise<State> {
-  const lost = [...state.values()].flatMap(({ things }) => things.get("attachment") ?? [])
-    .filter((it) => it.lost).map(({ value }) => value as AttachmentValue);
-  const names = new Map(lost.map(({ container, found }) => [found!.netns, container]));
-  for (const netns of openByIds([...names.keys()])) await places.adopt(names.get(netns.id)!, netns);
-  const isFound = (kind: ThingKind, { value }: Thing) => {
-    if (kind !== "attachment") return false;
+/** What can be put back. */
+function withoutLost(state: State, places: Places): State {
+  const isKept = (kind: ThingKind, { value, lost }: Thing) => {
+    if (kind !== "attachment") return !lost;
     const { container, found } = value as AttachmentValue;
-    return places.get(container)?.netns.id === found!.netns;
+    return !lost && state.has(container) || places.get(container)?.netns.id === found!.netns;
   };
   return new Map([...state].map(([name, { target, things }]) => {
     const kept = [...things].map(([kind, all]) =>
-      [kind, all.filter((it) => !it.lost || isFound(kind, it))] as const
+      [kind, all.filter((it) => isKept(kind, it))] as const
     );
     return [name, { target, things: new Map(kept) }];
   }));
+}
+
+/** Opens the containers that were attached and are somebody else's, by what is written on their links. */
+async function openContainers(state: State, places: Places): Promise<void> {
+  const all = [...state.values()].flatMap(({ things }) => things.get("attachment") ?? [])
+    .map(({ value }) => value as AttachmentValue)
+    .filter(({ container }) => !state.has(container) && places.get(container) === undefined);
+  const names = new Map(all.map(({ container, found }) => [found!.netns, container]));
+  for (const netns of openByIds([...names.keys()])) await places.adopt(names.get(netns.id)!, netns);
 }
 
 function changeOf(step: Step): Change {

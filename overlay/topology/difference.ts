@@ -6,6 +6,7 @@
 
 import type { Change, Difference } from "./change.ts";
 import type { NetnsState, State, Thing, ThingType } from "./state.ts";
+import type { AttachmentValue } from "./things/attachment.ts";
 import type { LinkValue } from "./things/link.ts";
 import { LINKS } from "./things/link.ts";
 import { THING_TYPES } from "./things/mod.ts";
@@ -38,6 +39,26 @@ export function differenceOf(wanted: State, found: State): Step[] {
       ...THING_TYPES.flatMap((type) => stepsOf(type, netns, after, before, isGone)),
     ];
   });
+}
+
+/** What is left of a state when namespaces are gone, with all that is joined to them. */
+export function withoutNamespaces(state: State, names: ReadonlySet<string>): State {
+  const left = new Map([...state].filter(([name]) => !names.has(name)));
+  const gone = goneLinks(left, state);
+  const isGone = ({ netns, link }: Endpoint) => gone.has(`${netns}:${link}`);
+  const isLeft = (type: ThingType<unknown>, { name, value }: Thing, netns: string) => {
+    if (type.kind === "link") return !isGone({ netns, link: name });
+    const { container } = value as Partial<AttachmentValue>;
+    return !names.has(container ?? "") && !type.on?.(value, netns).some(isGone);
+  };
+  return new Map([...left].map(([netns, { target, things }]) => [netns, {
+    target,
+    things: new Map(THING_TYPES.map((type) => [
+      type.kind,
+      (things.get(type.kind) ?? []).filter((it) => isLeft(type, it, netns))
+        .map((it) => ({ ...it, value: type.without?.(it.value, isGone, netns) ?? it.value })),
+    ])),
+  }]));
 }
 
 function stepFor(action: "add" | "remove", netns: string): Step {

@@ -81,7 +81,7 @@ interface Source {
  * topology can say. Addresses that "auto" has chosen are written down as they are. Firewalls are those that
  * topologies made. Settings are forwarding, and those that topologies have changed.
  *
- * `PermissionError` without CAP_NET_ADMIN over the namespaces.
+ * `PermissionError` without CAP_SYS_ADMIN, which it takes to enter namespaces.
  *
  * @example The names of what runs
  * ```ts

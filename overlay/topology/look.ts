@@ -112,16 +112,16 @@ async function findNameless(places: Places, wanted: State): Promise<void> {
   }
 }
 
-/** Takes a namespace in that remembers the topology, under its name there, unless another has that now. */
+/** Takes a namespace in that remembers the topology, under the name that it had there. */
 async function takeIn(places: Places, wanted: State, netns: Netns): Promise<void> {
   using rtnl = await netns.connect();
   const lo = await rtnl.links.get({ index: 1, extendedMask: SKIP_STATS });
   const memory = recall(places.owner, lo);
   if (memory === undefined) return;
-  const isFree = (name: string) => places.get(name) === undefined && !wanted.has(name);
-  const number = `netns-${netns.id}`;
-  const name = [memory.as, netns.name, number].find((it) => it !== undefined && isFree(it));
-  await places.adopt(name ?? number, Netns.open(netns));
+  const name = memory.as ?? netns.name ?? "";
+  const isTaken = places.get(name) !== undefined || wanted.has(name);
+  if (isTaken) places.clashes.add(name);
+  await places.adopt(isTaken || name === "" ? `netns-${netns.id}` : name, Netns.open(netns));
 }
 
 /** Opens the namespaces with these numbers, as far as anything holds them; the caller closes them. */

@@ -101,6 +101,21 @@ export function remember(
   };
 }
 
+/** Has it remember another name, if it fits. */
+export function renaming(
+  owner: Owner,
+  before: string | undefined,
+  after: string | undefined,
+): Request<void>[] {
+  const marks = (name: string | undefined) =>
+    (name === undefined ? [] : [`${prefixOf(owner)}${AS}${name}`]).filter(fits);
+  const [gone, come] = [marks(before), marks(after)];
+  return [
+    ...gone.length === 0 ? [] : [link.deleteAltNames({ index: LO, altNames: gone })],
+    ...come.length === 0 ? [] : [link.addAltNames({ index: LO, altNames: come })],
+  ];
+}
+
 /** Has it forget all of it. */
 export function forget(owner: Owner, { altNames = [] }: Pick<Link, "altNames">): Request<void>[] {
   const own = altNames.filter((name) => name.startsWith(prefixOf(owner)));

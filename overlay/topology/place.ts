@@ -19,12 +19,14 @@ import {
   forgetNameless,
   forgetNaming,
   freeProtocol,
+  type Memory,
   type Owner,
   recall,
   remember,
   rememberMark,
   rememberNameless,
   rememberNaming,
+  renaming,
 } from "./memory.ts";
 import type { Place, Site } from "./state.ts";
 
@@ -34,6 +36,8 @@ export class Places implements Disposable {
   readonly #places = new Map<string, Place>();
   readonly owner: Owner;
   readonly host: Host;
+  /** Names that other namespaces had in an earlier version of the topology. */
+  readonly clashes = new Set<string>();
 
   /** Those of a topology, as seen from a host. */
   constructor(topology: string, host: Host) {
@@ -96,9 +100,9 @@ export class Places implements Disposable {
     return place;
   }
 
-  /** Has a namespace remember the topology. */
+  /** Has a namespace remember the topology, and its name there. */
   async remember(place: Place, made: boolean): Promise<void> {
-    if (place.memory !== undefined) return;
+    if (place.memory !== undefined) return await this.#rename(place, place.memory);
     const lo = await place.rtnl.links.get({ index: 1, extendedMask: SKIP_STATS });
     const protocol = freeProtocol(lo);
     if (protocol === undefined) {
@@ -106,10 +110,18 @@ export class Places implements Disposable {
         remedy: `network namespace ${place.name} has 64 topologies already; take one of them down`,
       });
     }
-    const as = made || place.name === HOST ? undefined : place.name;
+    const as = nameIn(place, made);
     const { request, memory } = remember(this.owner, lo, { protocol, made, as });
     await place.rtnl.request(request);
     place.memory = memory;
+  }
+
+  async #rename(place: Place, { made, as }: Memory): Promise<void> {
+    const name = nameIn(place, made);
+    const requests = name === as ? [] : renaming(this.owner, as, name);
+    if (requests.length === 0) return;
+    throwFirst(await place.rtnl.batch(requests));
+    place.memory = { ...place.memory!, as: name };
   }
 
   /** Has the host remember a namespace without a name, before anything is made in it. */
@@ -184,6 +196,11 @@ export class Places implements Disposable {
   #placeOf(name: string, netns: Netns, rtnl: Rtnl, where: Place["where"]): Place {
     return { name, owner: this.owner, netns, rtnl, where, memory: undefined, links: new Map() };
   }
+}
+
+/** What a namespace remembers as its name: nothing where it goes without saying. */
+function nameIn({ name }: Place, made: boolean): string | undefined {
+  return made || name === HOST ? undefined : name;
 }
 
 /** Looks at the links of a namespace anew. */

@@ -51,7 +51,7 @@ const MOST_MILLISECONDS = 1000;
  * Tells when a network is not what its topology says any more, at once and from then on, and mends it if
  * that is wanted; drift that stays as it is is told once. It ends with its signal.
  *
- * `TopologyError` for a topology that can't be meant, `PermissionError` without CAP_NET_ADMIN.
+ * `TopologyError` for a topology that can't be meant, `PermissionError` without CAP_SYS_ADMIN and CAP_NET_BROADCAST.
  *
  * @example Until somebody changes something
  * ```ts

@@ -33,7 +33,7 @@ export interface Report extends Use {
 /** What a sample threw. */
 export interface Failure {
   message: string;
-  /** Whether it is a `PermissionError` of the library. */
+  /** Whether it is a `PermissionError` of the library, or that of a step. */
   permission: boolean;
 }
 
@@ -46,8 +46,9 @@ async function carryOut({ sample, place }: Use, fixtures: Job["fixtures"]): Prom
     await SAMPLES[sample]!.run({ ...fixtures[place], report: JSON.stringify(report) });
     return report;
   } catch (error) {
-    const { message } = error as Error;
-    return { ...report, failure: { message, permission: error instanceof PermissionError } };
+    const { message, cause } = error as Error;
+    const permission = [error, cause].some((it) => it instanceof PermissionError);
+    return { ...report, failure: { message, permission } };
   }
 }
 

@@ -81,7 +81,8 @@ anybody may. "or root": root (user id 0) needs no capability for it, because the
 namespace, so root of a private user namespace has all of them over the network namespaces made there:
 \`restartRootless()\`, or \`unshare -Urnm deno run --allow-ffi ...\`.
 
-The error for want of a permission is a \`PermissionError\` that names it.
+The error for want of a permission is a \`PermissionError\` that names it; of \`apply\` and \`destroy\`,
+which first put back what they have done, it is the \`cause\`.
 `;
 
 const CONNECTIONS = `\`rtnl\` is \`Rtnl.open()\` in one's own namespace, and in another one what

@@ -43,6 +43,8 @@ export interface LinkValue {
   says: Readonly<Record<string, unknown>>;
   /** Of one that is there: it is not known what was said of it, and `says` is all that can be. */
   saysMuch?: boolean | undefined;
+  /** Of one that is there: nothing is written on it yet. */
+  unmarked?: boolean | undefined;
 }
 
 /** Links. */
@@ -57,6 +59,7 @@ export const LINKS: ThingType<LinkValue> = {
   found: (view) => [...foundLinks(view), ...foundSettings(view)],
   compare: (wanted, found) => [
     ...differ(headOf(wanted), headOf(found)),
+    ...found.unmarked ? [{ key: "mark", before: undefined, after: "this topology" }] : [],
     // Put back as it was, it says what it can.
     ...wanted.saysMuch ? [] : differ(wanted.says, found.says)
       .filter(({ key }) => !found.saysMuch || key in wanted.says),
@@ -77,7 +80,7 @@ export const LINKS: ThingType<LinkValue> = {
     return [
       ...settingsOf(work, wanted, keys, found),
       ...keys.includes("up") ? [link.set({ index, up: wanted.up })] : [],
-      ...isUnsaid ? [markOf(work, wanted)] : [],
+      ...isUnsaid || found.unmarked ? [markOf(work, wanted)] : [],
     ];
   },
   add(work, value) {
@@ -220,7 +223,8 @@ function foundLinks(view: View): Thing<LinkValue>[] {
     const own = tag?.topology === topology ? tag : undefined;
     const half = own ?? halfMade(view, it);
     if (half === undefined) return [];
-    const value = readLink(view, it, half, here);
+    const unmarked = own === undefined || undefined;
+    const value = { ...readLink(view, it, half, here), unmarked };
     const lost = half.peer !== undefined && value.peer === undefined ||
       half.link !== undefined && value.link === undefined;
     return [{ name: it.name!, value, lost }];
@@ -333,7 +337,7 @@ const CHANGEABLE: Readonly<Record<string, (key: string) => boolean>> = {
 };
 
 function isChangeable(kind: string, key: string, after: unknown): boolean {
-  if (["up", "master", "group"].includes(key)) return true;
+  if (["up", "master", "group", "mark"].includes(key)) return true;
   if (after === undefined) return false;
   if (["mtu", "mac", "txQueueLength", "vlans", "fdb"].includes(key)) return true;
   if (key.startsWith("portData.")) return true;

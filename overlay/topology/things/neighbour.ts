@@ -7,7 +7,6 @@
 import { errnoOf } from "../../../ffi/errno.ts";
 import { ExistsError } from "../../../ffi/errors.ts";
 import { type Neighbour, neighbour } from "../../../rtnl/neighbour.ts";
-import type { Request } from "../../../rtnl/request.ts";
 import { parseHost } from "../../input.ts";
 import { differ, said } from "../canonical.ts";
 import { nameOf } from "../place.ts";
@@ -35,13 +34,7 @@ export const NEIGHBOURS: ThingType<NeighbourEntry> = {
     }),
   compare: differ,
   on: ({ dev }, netns) => [{ netns, link: dev }],
-  add: (work, value) => {
-    const request = neighbour.add({
-      ...requestOf(work, value),
-      protocol: work.place.memory!.protocol,
-    });
-    return value.proxy ? () => addProxy(work, value, request) : [request];
-  },
+  add: (work, value) => () => addOver(work, value),
   remove: (work, value) => [neighbour.delete(requestOf(work, value))],
 };
 
@@ -49,17 +42,33 @@ function nameIt({ to, dev, proxy }: NeighbourEntry): string {
   return `${proxy ? "proxy " : ""}${to} dev ${dev}`;
 }
 
-/** The kernel would hand somebody else's over without a word. */
-async function addProxy(
-  { place, index }: Work,
-  { to, dev }: NeighbourEntry,
-  request: Request<void>,
-): Promise<void> {
-  const proxies = await place.rtnl.request(neighbour.list({ flags: ["proxy"] }));
-  if (proxies.some((it) => it.dst === to && it.index === index(dev))) {
-    throw new ExistsError(request.operation, errnoOf("EEXIST"));
+/** In the place of one that the kernel has found, or looks for; what somebody has said stays. */
+async function addOver(work: Work, value: NeighbourEntry): Promise<void> {
+  const { rtnl, memory } = work.place;
+  const spec = { ...requestOf(work, value), protocol: memory!.protocol };
+  const request = neighbour.add(spec);
+  // The kernel would hand over a proxy of somebody else's without a word.
+  if (value.proxy) {
+    if (await findOne(work, value)) throw new ExistsError(request.operation, errnoOf("EEXIST"));
+    return await rtnl.request(request);
   }
-  await place.rtnl.request(request);
+  try {
+    await rtnl.request(request);
+  } catch (error) {
+    const isKernels = error instanceof ExistsError &&
+      !(await findOne(work, value))?.state?.includes("permanent");
+    if (!isKernels) throw error;
+    await rtnl.request(neighbour.replace(spec));
+  }
+}
+
+async function findOne(
+  { place, index }: Work,
+  { to, dev, proxy }: NeighbourEntry,
+): Promise<Neighbour | undefined> {
+  const filter = proxy ? { flags: ["proxy"] as const } : { index: index(dev) };
+  const all = await place.rtnl.request(neighbour.list(filter));
+  return all.find((it) => it.dst === to && it.index === index(dev));
 }
 
 /** A neighbour of the kernel's as an entry. */

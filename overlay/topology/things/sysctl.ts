@@ -7,7 +7,8 @@
 import { InputError, NotFoundError } from "../../../ffi/errors.ts";
 import { readSysctl, setSysctl } from "../../../netns/sysctl.ts";
 import { link } from "../../../rtnl/link.ts";
-import { findAttachments, throwFirst } from "../../attachments.ts";
+import type { Request } from "../../../rtnl/request.ts";
+import { findAttachments } from "../../attachments.ts";
 import { FAMILIES, FORWARDING_KEYS, forwardingMark, wasOff } from "../../forwarding.ts";
 import { setMark } from "../../marks.ts";
 import { forgetFormer, rememberFormer } from "../memory.ts";
@@ -62,10 +63,7 @@ export const SYSCTLS: ThingType<SysctlValue> = {
       );
     }
     // Remembered first: a crash in between leaves a memory of what is still so.
-    const taken = forAttachments === undefined ? [] : [
-      link.deleteAltNames({ index: 1, altNames: [forAttachments] }),
-    ];
-    throwFirst(await place.rtnl.batch([mark, ...taken]));
+    await rememberInPlace(mark, forAttachments, place);
     if (oneLine(now) !== value) await setSysctl(key, value, place.where);
   },
   remove: ({ place }, { key }) => async () => {
@@ -84,6 +82,22 @@ export const SYSCTLS: ThingType<SysctlValue> = {
     await place.rtnl.request(forget);
   },
 };
+
+/** Has a namespace remember a setting in the place of attachments; of both it never remembers none. */
+async function rememberInPlace(
+  mark: Request<void>,
+  forAttachments: string | undefined,
+  { rtnl }: Place,
+): Promise<void> {
+  if (forAttachments === undefined) return await rtnl.request(mark);
+  const [refusal] = await rtnl.batch([
+    mark,
+    link.deleteAltNames({ index: 1, altNames: [forAttachments] }),
+  ]);
+  if (refusal === undefined) return;
+  await setMark(forAttachments, rtnl);
+  throw refusal;
+}
 
 /** What says that a setting, of forwarding, was off before the first attachment, if something does. */
 async function forwardingMarkOf(key: string, { rtnl }: Place): Promise<string | undefined> {
