@@ -9,6 +9,7 @@ import type { NetnsState, State, Thing, ThingType } from "./state.ts";
 import type { AttachmentValue } from "./things/attachment.ts";
 import type { LinkValue } from "./things/link.ts";
 import { LINKS } from "./things/link.ts";
+import { linkOf } from "./things/sysctl.ts";
 import { THING_TYPES } from "./things/mod.ts";
 import type { Endpoint } from "./units.ts";
 
@@ -48,6 +49,7 @@ export function withoutNamespaces(state: State, names: ReadonlySet<string>): Sta
   const isGone = ({ netns, link }: Endpoint) => gone.has(`${netns}:${link}`);
   const isLeft = (type: ThingType<unknown>, { name, value }: Thing, netns: string) => {
     if (type.kind === "link") return !isGone({ netns, link: name });
+    if (type.kind === "sysctl") return !isGone({ netns, link: linkOf(name) ?? "" });
     const { container } = value as Partial<AttachmentValue>;
     return !names.has(container ?? "") && !type.on?.(value, netns).some(isGone);
   };

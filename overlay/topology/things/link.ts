@@ -511,11 +511,12 @@ function foundSettings({ memory, links }: View): Thing<LinkValue>[] {
     const it = links.find((link) => link.name === name);
     if (it === undefined) return [];
     const now = settingsNow(it, links);
+    // What is remembered is said, and be it that there is none.
     const says = Object.fromEntries(
-      keys.filter((key) => key !== "up").map((key) => [key, now[key]]),
+      keys.filter((key) => key !== "up").map((key) => [key, now[key] ?? null]),
     );
     const up = keys.includes("up") ? now.up : undefined;
-    return [{ name, value: { name, up, says: said(says) } }];
+    return [{ name, value: { name, up, says } }];
   });
 }
 

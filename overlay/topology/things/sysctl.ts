@@ -83,6 +83,11 @@ export const SYSCTLS: ThingType<SysctlValue> = {
   },
 };
 
+/** The link that a setting is of, if it is one's; a dot in its name is a slash there. */
+export function linkOf(key: string): string | undefined {
+  return /^net\.ipv[46]\.(?:conf|neigh)\.([^.]+)\./.exec(key)?.[1]?.replaceAll("/", ".");
+}
+
 /** Has a namespace remember a setting in the place of attachments; of both it never remembers none. */
 async function rememberInPlace(
   mark: Request<void>,

@@ -138,6 +138,9 @@ export function topologyOf(pieces: Pieces, prefix: string, isThere: string): Top
     const entry = links[place]!.get(LINKS[link]!);
     const isUp = entry !== undefined && entry.up !== false;
     const route: RouteEntry = { to, table, priority };
+    const isSame = (it: RouteEntry) =>
+      [it.to, it.table, it.priority].join() === [to, table, priority].join();
+    if (specs[place]!.routes?.some(isSame)) continue;
     if (how === "blackhole") add(specs[place]!, "routes", { ...route, type: "blackhole" });
     else if (how === "dev" && isUp) add(specs[place]!, "routes", { ...route, dev: LINKS[link]! });
     else if (how === "via" && isUp && !to.includes(":") && address(place, link) !== undefined) {

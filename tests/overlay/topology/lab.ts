@@ -7,24 +7,25 @@
 import { Netns, type Topology } from "../../../mod.ts";
 import { runIn } from "../../support.ts";
 
-/** A host with a link of its own, and a named namespace beside it that is there already. */
+/** A host with a link of its own, and two named namespaces beside it that are there already. */
 export class Lab implements Disposable {
   static #count = 0;
   readonly prefix: string;
   readonly host: Netns;
-  readonly #beside: Netns;
 
-  private constructor(prefix: string, host: Netns, beside: Netns) {
+  private constructor(prefix: string, host: Netns) {
     this.prefix = prefix;
     this.host = host;
-    this.#beside = beside;
   }
 
   /** Makes one; the names of its namespaces begin with a prefix that no other has. */
   static async make(what: string): Promise<Lab> {
     const prefix = `${what}-${Deno.pid}-${++Lab.#count}-`;
-    const lab = new Lab(prefix, await Netns.create(), await Netns.create(`${prefix}beside`));
+    const lab = new Lab(prefix, await Netns.create());
     await runIn(lab.host, ..."ip link add up0 type veth peer name up1".split(" "));
+    (await Netns.create(`${prefix}beside`)).close();
+    using held = await Netns.create(`${prefix}held`);
+    await runIn(held, ..."ip link set lo up".split(" "));
     return lab;
   }
 
@@ -36,7 +37,6 @@ export class Lab implements Disposable {
 
   [Symbol.dispose](): void {
     this.host.close();
-    this.#beside.close();
     for (const { name } of Netns.list()) if (name.startsWith(this.prefix)) Netns.remove(name);
   }
 }
@@ -75,6 +75,7 @@ const VERSIONS = {
       $web: { bridge: "br0", masquerade: true, publish: ["8080:80"], rate: "10mbit" },
       $db: { bridge: "br0", address: "10.60.0.77/24", sysctls: { "net.ipv4.ip_default_ttl": 44 } },
       $both: { interfaces: { eth0: { bridge: "br0" }, eth1: { bridge: "br1", isolated: true } } },
+      $kept: { netns: { name: "$held" }, bridge: "br0", address: "10.60.0.88/24", mtu: 1300 },
       $routed: { address: "10.99.0.5/32" },
     },
     namespaces: {
@@ -141,6 +142,7 @@ const VERSIONS = {
     containers: {
       $web: { bridge: "br0", publish: ["8081:80", "53:53/udp"] },
       $gone: { bridge: "br2" },
+      $kept: { netns: { name: "$held" }, bridge: "br0", address: "10.60.0.88/24" },
       $both: { interfaces: { eth0: { bridge: "br0" }, eth1: { bridge: "br2" } } },
       $routed: { address: "10.99.0.6/32", masquerade: true },
     },
