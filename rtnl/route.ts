@@ -4,7 +4,6 @@
  * @module
  */
 
-import { parseAddress } from "./codec/ip.ts";
 import {
   be16,
   be32,
@@ -294,6 +293,8 @@ function asked(verb: string, { dst, dstLength, gateway, oif }: Route): string {
   return `${verb} route ${where}${via}${by}`;
 }
 
+/** The bits of an address; what is none is refused when it is written. */
 function bits(address: string): number {
-  return (parseAddress(address)?.length ?? 0) * 8;
+  if (address.includes(":")) return 128;
+  return address.includes(".") ? 32 : 0;
 }

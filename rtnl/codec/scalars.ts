@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatAddress, parseAddress } from "./ip.ts";
+import { formatAddress, formatIpv4, parseAddress } from "./ip.ts";
 import { type Codec, type Output, ValueError } from "./shape.ts";
 
 const encoder = new TextEncoder();
@@ -260,8 +260,10 @@ export const mac: Codec<string> = {
 
 /** An IPv4 or IPv6 address, told apart by its length. */
 export const ip: Codec<string> = {
-  read: ({ bytes }, start, end) =>
-    end - start === 4 || end - start === 16 ? formatAddress(bytes.subarray(start, end)) : undefined,
+  read({ bytes }, start, end) {
+    if (end - start === 4) return formatIpv4(bytes, start);
+    return end - start === 16 ? formatAddress(bytes.subarray(start, end)) : undefined;
+  },
   write(output, value) {
     const parsed = typeof value === "string" ? parseAddress(value) : undefined;
     if (parsed === undefined) {
