@@ -18,7 +18,7 @@ import type { Deed, Place, State, ThingType, Work } from "./state.ts";
 import type { AttachmentValue } from "./things/attachment.ts";
 import { announce, below, configure, type LinkValue, raise } from "./things/link.ts";
 import { THING_TYPES } from "./things/mod.ts";
-import { SYSCTLS } from "./things/sysctl.ts";
+import { linkOf, SYSCTLS } from "./things/sysctl.ts";
 import type { Endpoint } from "./units.ts";
 
 /** Called when a step is done. */
@@ -60,8 +60,7 @@ function isOfAttached(steps: readonly Step[]): (step: Step) => boolean {
     }),
   );
   return ({ kind, netns, name }) => {
-    const link = /^net\.\w+\.(?:conf|neigh)\.(.+)\.\w+$/.exec(name)?.[1];
-    return kind === "sysctl" && attached.has(`${netns}:${link}`);
+    return kind === "sysctl" && attached.has(`${netns}:${linkOf(name)}`);
   };
 }
 
@@ -141,6 +140,9 @@ async function makeNamespaces(steps: readonly Step[], places: Places, done: Done
   });
 }
 
+/** How many names are given or taken away at once: the host can remember some hundred things. */
+const NAMES_AT_ONCE = 32;
+
 /** Gives names to namespaces, or takes them away, one after the other. */
 async function naming(
   steps: readonly Step[],
@@ -148,17 +150,14 @@ async function naming(
   fn: (step: Step, name: string) => void | Promise<void>,
 ): Promise<void> {
   const nameOf = ({ name }: Step) => places.get(name)?.netns.name ?? name;
-  for (let at = 0; at < steps.length; at += MOST_NAMES) {
-    const some = steps.slice(at, at + MOST_NAMES);
+  for (let at = 0; at < steps.length; at += NAMES_AT_ONCE) {
+    const some = steps.slice(at, at + NAMES_AT_ONCE);
     const all = async () => {
       for (const step of some) await trying(step, () => fn(step, nameOf(step)));
     };
     await trying(some[0]!, () => places.whileNaming(some.map(nameOf), all));
   }
 }
-
-/** As many names the host remembers while they are given: its `lo` has no room for a thousand. */
-const MOST_NAMES = 50;
 
 /** Nothing is made in a namespace that doesn't remember for whom. */
 async function rememberAll(steps: readonly Step[], wanted: State, places: Places): Promise<void> {
@@ -212,9 +211,9 @@ async function makeLinks(
 
 /** A link that was made and could not be marked goes; one that somebody else has just made is not marked. */
 async function mendMarks(place: Place, answers: Map<Step, Answer[]>): Promise<void> {
-  const requests = [...answers].flatMap(([{ name }, [made, marked]]) => {
-    const [isMade, isMarked] = [made, marked].map((answer) => !(answer instanceof NetlinkError));
-    if (marked === undefined || isMade === isMarked) return [];
+  const requests = [...answers].flatMap(([{ name }, own]) => {
+    const [isMade, isMarked] = own.map((answer) => !(answer instanceof NetlinkError));
+    if (isMarked === undefined || isMade === isMarked) return [];
     return isMade ? link.delete({ name }) : link.set({ name, alias: "" });
   });
   await place.rtnl.batch(requests);

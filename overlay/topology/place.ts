@@ -159,7 +159,6 @@ export class Places implements Disposable {
 
   /** Gives names or takes them away; what of it a crash leaves, `removeHalfNamed` finds. */
   async whileNaming(names: readonly string[], fn: () => Promise<void>): Promise<void> {
-    if (names.length === 0) return;
     const host = this.#places.get(HOST)!;
     await this.remember(host, false);
     const naming = new Set(names.map(digestOf));

@@ -8,7 +8,7 @@ import { InputError, NotFoundError } from "../../../ffi/errors.ts";
 import { readSysctl, setSysctl } from "../../../netns/sysctl.ts";
 import { link } from "../../../rtnl/link.ts";
 import type { Request } from "../../../rtnl/request.ts";
-import { findAttachments } from "../../attachments.ts";
+import { findAttachments, throwFirst } from "../../attachments.ts";
 import { FAMILIES, FORWARDING_KEYS, forwardingMark, wasOff } from "../../forwarding.ts";
 import { setMark } from "../../marks.ts";
 import { forgetFormer, rememberFormer } from "../memory.ts";
@@ -95,13 +95,12 @@ async function rememberInPlace(
   { rtnl }: Place,
 ): Promise<void> {
   if (forAttachments === undefined) return await rtnl.request(mark);
-  const [refusal] = await rtnl.batch([
+  const answers = await rtnl.batch([
     mark,
     link.deleteAltNames({ index: 1, altNames: [forAttachments] }),
   ]);
-  if (refusal === undefined) return;
-  await setMark(forAttachments, rtnl);
-  throw refusal;
+  if (answers[0] !== undefined) await setMark(forAttachments, rtnl);
+  throwFirst(answers);
 }
 
 /** What says that a setting, of forwarding, was off before the first attachment, if something does. */

@@ -19,30 +19,35 @@ import { elsewhere, type Job, runVictim } from "../victim.ts";
 import { assertKernelState, type KernelState, kernelState } from "./kernel_state.ts";
 import { Lab } from "./lab.ts";
 
-/** How many points are tried of each way; all of them with DENOLINK_EVERY_POINT=1. */
-const POINTS = Deno.env.has("DENOLINK_EVERY_POINT") ? Infinity : 6;
-
 type Version = "new" | "old" | "nothing";
 
 /** A lab, and how it looks in each version. */
 class Scene implements Disposable {
+  static #undisturbed: Promise<ReadonlyMap<Version, KernelState>> | undefined;
   readonly lab: Lab;
-  readonly #looks = new Map<Version, KernelState>();
+  readonly #looks: ReadonlyMap<Version, KernelState>;
 
-  private constructor(lab: Lab) {
+  private constructor(lab: Lab, looks: ReadonlyMap<Version, KernelState> = new Map()) {
     this.lab = lab;
+    this.#looks = looks;
   }
 
-  /** Makes one, and looks at each version undisturbed. */
+  /** Makes one. */
   static async make(): Promise<Scene> {
-    const scene = new Scene(await Lab.make("crash"));
+    const looks = await (Scene.#undisturbed ??= Scene.#look());
+    return new Scene(await Lab.make("crash"), looks);
+  }
+
+  /** How each version looks, from nothing and undisturbed. */
+  static async #look(): Promise<ReadonlyMap<Version, KernelState>> {
+    using scene = new Scene(await Lab.make("crash"));
+    const looks = new Map<Version, KernelState>();
     for (const version of ["nothing", "old", "new"] as const) {
       await scene.become("nothing");
       await scene.become(version);
-      scene.#looks.set(version, await kernelState(scene.lab.host, scene.lab.prefix));
+      looks.set(version, await kernelState(scene.lab.host, scene.lab.prefix));
     }
-    await scene.become("nothing");
-    return scene;
+    return looks;
   }
 
   async become(version: Version): Promise<void> {
@@ -76,9 +81,9 @@ const WAYS: readonly { from: Version; to: Version }[] = [
   { from: "new", to: "nothing" },
 ];
 
-/** Numbers from 1 to `all`, evenly spread. */
-function spread(all: number, points: number): number[] {
-  const count = Math.min(all, points);
+/** Some numbers from 1 to `all`, evenly spread; all of them with DENOLINK_EVERY_POINT=1. */
+function spread(all: number, some: number): number[] {
+  const count = Deno.env.has("DENOLINK_EVERY_POINT") ? all : Math.min(all, some);
   return Array.from({ length: count }, (_, i) => 1 + Math.floor((i + 0.5) * all / count));
 }
 
@@ -95,7 +100,7 @@ for (const { from, to } of WAYS) {
         await scene.assertIs(to, "undisturbed");
         const all = Number(/done (\d+)/.exec(said)![1]);
         assert(all > 30, `${all} changes`);
-        const points = spread(all, POINTS);
+        const points = spread(all, 6);
         for (const change of points) {
           const message =
             `${from} to ${to}, killed before change ${change} of ${all}, then ${after}`;
@@ -154,7 +159,7 @@ for (const { from, to } of [...WAYS, { from: "new", to: "old" } as const]) {
       undisturbed[Symbol.dispose]();
       await scene.become("nothing");
       await scene.become(from);
-      for (const refused of spread(all, 2 * POINTS)) {
+      for (const refused of spread(all, 8)) {
         const message = `${from} to ${to}, ${refused} of ${all} refused`;
         const error = await assertRejects(
           async () => {

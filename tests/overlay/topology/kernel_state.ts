@@ -26,12 +26,11 @@ const SAID_MAC = "02:00:00:00:";
 const COUNTED =
   /^(root_id|bridge_id|.*_timer|root_port|root_path_cost|.*topology_change.*|hello_time|designated_.*|age.*_remaining|no|id|config_pending|topology_change_ack|state)$/;
 
-/** The settings that are looked at. */
-const SYSCTLS = [
+/** The settings that are looked at, below /proc/sys. */
+const SETTINGS = [
   ...["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding", "net/ipv4/ip_default_ttl"],
-  ...["net/ipv4/conf/all/rp_filter", "net/ipv4/conf/default/arp_ignore"],
-  ...["net/ipv4/conf/*/proxy_arp", "net/ipv4/ping_group_range"],
-];
+  ...["net/ipv4/conf/*/proxy_arp", "net/ipv4/conf/*/rp_filter", "net/ipv4/conf/*/forwarding"],
+].map((path) => `/proc/sys/${path}`).join(" ");
 
 /** What is shown by one program, each line of its input an array in its output. */
 interface Look {
@@ -95,23 +94,19 @@ const LOOKS: readonly Look[] = [
   },
 ];
 
-/** Looks at a namespace; `settings` are paths below /proc/sys beside the usual ones. */
-export async function netnsState(
-  netns: Netns,
-  settings: readonly string[] = [],
-): Promise<NetnsState> {
-  const paths = [...SYSCTLS, ...settings].map((path) => `/proc/sys/${path}`);
+async function netnsState(netns: Netns): Promise<NetnsState> {
   const commands = [
     ...LOOKS.map(({ command, shows }) => {
       const input = Object.values(shows).map(({ input }) => `${input}\\n`).join("");
       return `printf '${input}' | ${command}`;
     }),
     "nft -j list ruleset",
-    `grep -s . ${paths.join(" ")}`,
+    `grep -s . ${SETTINGS}`,
   ];
   const text = (await runIn(netns, "sh", "-c", `${commands.join("; echo ---; ")}; true`))
     .replaceAll(/\bveth[0-9a-f]{11}\b/g, "VETH")
     .replaceAll(/\bnetns=\d+\b/g, "netns=NUMBER")
+    .replaceAll(/\bdigest=[0-9a-f]+\b/g, "digest=DIGEST")
     .replaceAll(/\bdenolink-lease-[1-9]\d*-/g, "denolink-lease-BRIDGE-")
     .replaceAll(/"handle": ?\d+/g, '"handle":0')
     .replaceAll(/made by denolink [0-9a-f]+/g, "made by denolink")
@@ -138,24 +133,21 @@ export async function netnsState(
   };
 }
 
-/** Looks at a host, and at all namespaces whose names begin so. */
-export async function kernelState(
-  host: Netns,
-  prefix: string,
-  settings?: readonly string[],
-): Promise<KernelState> {
+/** Looks at a host, and at all namespaces whose names begin with a prefix, in whose place "$" is seen. */
+export async function kernelState(host: Netns, prefix: string): Promise<KernelState> {
   const named = Netns.list().filter(({ name }) => name.startsWith(prefix));
   const states = await Promise.all([
-    netnsState(host, settings),
+    netnsState(host),
     ...named.map(async ({ name, id }) => {
       if (id === undefined) return { nothing: "is mounted there" };
       using netns = Netns.open({ name });
-      return await netnsState(netns, settings);
+      return await netnsState(netns);
     }),
   ]);
-  return Object.fromEntries(
+  const all = Object.fromEntries(
     ["host", ...named.map(({ name }) => name)].map((name, i) => [name, states[i]!]),
   );
+  return JSON.parse(JSON.stringify(all).replaceAll(prefix, "$"));
 }
 
 /** Waits until all is as it should be: links and routes go in the background. */
@@ -164,11 +156,8 @@ export async function assertKernelState(
   prefix: string,
   wanted: KernelState,
   message: string,
-  settings?: readonly string[],
 ): Promise<void> {
-  await eventually(async () =>
-    assertEquals(await kernelState(host, prefix, settings), wanted, message)
-  );
+  await eventually(async () => assertEquals(await kernelState(host, prefix), wanted, message));
 }
 
 /** What `nft` lists, by table, and of those of attachments by what it is: its order is that of making. */

@@ -19,9 +19,6 @@ import { sorted } from "../state.ts";
 import { EXISTING, PAIR, topologyOf } from "./arbitrary.ts";
 import { assertKernelState, kernelState } from "./kernel_state.ts";
 
-const RUNS = Number(Deno.env.get("DENOLINK_RUNS") ?? 40);
-const SEED = Number(Deno.env.get("DENOLINK_SEED") ?? Date.now() % 2 ** 31);
-
 const PREFIX = `property-${Deno.pid}-`;
 const BESIDE = `${PREFIX}beside`;
 
@@ -74,13 +71,15 @@ kernelTest(
   "from any topology, applying another gives what it gives from nothing, at once and without a trace",
   { run: true, env: true },
   async ({ netns: host }) => {
-    using beside = await Netns.create(BESIDE);
+    using _beside = await Netns.create(BESIDE);
     using _name = { [Symbol.dispose]: () => void Netns.remove(BESIDE) };
     await runIn(
       host,
       ..."ip link add e0 type veth peer name e1".replaceAll("e0", EXISTING).split(" "),
     );
     const options = { netns: host };
+    const numRuns = Number(Deno.env.get("DENOLINK_RUNS") ?? 40);
+    const seed = Number(Deno.env.get("DENOLINK_SEED") ?? Date.now() % 2 ** 31);
     const nothing = await kernelState(host, PREFIX);
     const seen = { applied: 0, refused: 0, unsound: 0, changes: 0, knockOn: 0 };
 
@@ -129,9 +128,9 @@ kernelTest(
         await assertKernelState(host, PREFIX, nothing, "in the end");
       }
     });
-    await fc.assert(property, { numRuns: RUNS, seed: SEED, endOnFailure: Deno.env.has("CI") });
-    console.log(`seed ${SEED}: ${JSON.stringify(seen)}`);
-    assert(seen.applied >= RUNS / 4, "most of them can be applied");
-    assertEquals(beside.closed, false);
+    // Smaller ones would take long to be found.
+    await fc.assert(property, { numRuns, seed, endOnFailure: true });
+    console.log(`seed ${seed}: ${JSON.stringify(seen)}`);
+    assert(seen.applied > numRuns / 2, "most of them can be applied");
   },
 );
