@@ -170,7 +170,8 @@ async function become(
   places: Places,
   { onChange }: ApplyOptions,
 ): Promise<Change[]> {
-  return await withOtherLocks(places.owner.topology, hostsOf(wanted, found, places), async () => {
+  const shared = sharedOf(wanted, found, places);
+  return await withOtherLocks(places.owner.topology, shared, async () => {
     try {
       return await converge(wanted, found, places, onChange);
     } catch (error) {
@@ -179,13 +180,14 @@ async function become(
   });
 }
 
-/** The namespaces beside the host's that have attachments, or shall have some. */
-function hostsOf(wanted: State, found: State, places: Places): Netns[] {
-  const has = (all: State, name: string) =>
-    (all.get(name)?.things.get("attachment") ?? []).length > 0;
-  return places.all()
-    .filter(({ name }) => name !== HOST && (has(wanted, name) || has(found, name)))
-    .map(({ netns }) => netns);
+/** The namespaces beside the host's that others may change too: those with attachments, or not made here. */
+function sharedOf(wanted: State, found: State, places: Places): Netns[] {
+  const things = (name: string) =>
+    [wanted, found].flatMap((state) => [...state.get(name)?.things ?? []])
+      .filter(([, all]) => all.length > 0);
+  return places.all().filter(({ name, memory }) =>
+    name !== HOST && things(name).some(([kind]) => kind === "attachment" || !memory?.made)
+  ).map(({ netns }) => netns);
 }
 
 /** With the locks of several hosts, always in the same order. */

@@ -100,7 +100,7 @@ for (const { from, to } of WAYS) {
         await scene.assertIs(to, "undisturbed");
         const all = Number(/done (\d+)/.exec(said)![1]);
         assert(all > 30, `${all} changes`);
-        const points = spread(all, 6);
+        const points = spread(all, 5);
         for (const change of points) {
           const message =
             `${from} to ${to}, killed before change ${change} of ${all}, then ${after}`;
@@ -159,7 +159,7 @@ for (const { from, to } of [...WAYS, { from: "new", to: "old" } as const]) {
       undisturbed[Symbol.dispose]();
       await scene.become("nothing");
       await scene.become(from);
-      for (const refused of spread(all, 8)) {
+      for (const refused of spread(all, 6)) {
         const message = `${from} to ${to}, ${refused} of ${all} refused`;
         const error = await assertRejects(
           async () => {

@@ -30,7 +30,7 @@ const COUNTED =
 const SETTINGS = [
   ...["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding", "net/ipv4/ip_default_ttl"],
   ...["net/ipv4/conf/*/proxy_arp", "net/ipv4/conf/*/rp_filter", "net/ipv4/conf/*/forwarding"],
-].map((path) => `/proc/sys/${path}`).join(" ");
+];
 
 /** What is shown by one program, each line of its input an array in its output. */
 interface Look {
@@ -94,14 +94,19 @@ const LOOKS: readonly Look[] = [
   },
 ];
 
-async function netnsState(netns: Netns): Promise<NetnsState> {
+/** Looks at a namespace; `settings` are paths below /proc/sys beside the usual ones. */
+export async function netnsState(
+  netns: Netns,
+  settings: readonly string[] = [],
+): Promise<NetnsState> {
+  const paths = [...SETTINGS, ...settings].map((path) => `/proc/sys/${path}`);
   const commands = [
     ...LOOKS.map(({ command, shows }) => {
       const input = Object.values(shows).map(({ input }) => `${input}\\n`).join("");
       return `printf '${input}' | ${command}`;
     }),
     "nft -j list ruleset",
-    `grep -s . ${SETTINGS}`,
+    `grep -s . ${paths.join(" ")}`,
   ];
   const text = (await runIn(netns, "sh", "-c", `${commands.join("; echo ---; ")}; true`))
     .replaceAll(/\bveth[0-9a-f]{11}\b/g, "VETH")
