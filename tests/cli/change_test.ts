@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Netns } from "../../mod.ts";
-import { kernelTest, runIn } from "../support.ts";
+import { eventually, kernelTest, runIn } from "../support.ts";
 import { here, path } from "./denolink.ts";
 
 const NEEDS = { run: true, env: true };
@@ -232,7 +232,10 @@ kernelTest(
             assertEquals({ code, stdout, stderr }, nothing, words.join(" "));
           }
           for (const words of SHOW) {
-            assertEquals(await state(ours, words), await state(theirs, words), words);
+            // The kernel says some time later that a link has a carrier.
+            await eventually(async () =>
+              assertEquals(await state(ours, words), await state(theirs, words), words)
+            );
           }
         },
       });

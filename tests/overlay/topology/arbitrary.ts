@@ -104,7 +104,7 @@ const CONTAINER = fc.record({
 });
 
 const PIECES = fc.record({
-  links: fc.array(LINK, { maxLength: 9 }),
+  links: fc.array(LINK, { minLength: 2, maxLength: 10 }),
   routes: fc.array(ROUTE, { maxLength: 3 }),
   rules: fc.array(RULE, { maxLength: 3 }),
   neighbours: fc.array(NEIGHBOUR, { maxLength: 3 }),
