@@ -4,6 +4,14 @@
  * @module
  */
 
+import {
+  type FieldToRead,
+  messageReader,
+  numbersReader,
+  type Read,
+  type RowToRead,
+  structReader,
+} from "./reading.ts";
 import { show } from "./scalars.ts";
 import {
   type ArrayShape,
@@ -99,14 +107,7 @@ function flags({ flags: number, names }: FlagsShape): AnyCodec {
   // A dump has few different sets: each is made once and shared, so it is frozen.
   const sets = new Map<number, readonly string[]>();
   return {
-    size: number.size!,
-    read(input, start, end) {
-      const bits = number.read(input, start, end);
-      if (bits === undefined) return undefined;
-      let set = sets.get(bits);
-      if (set === undefined) sets.set(bits, set = Object.freeze(namesOf(bits)));
-      return set;
-    },
+    ...named(number, setOf),
     write(output, value: readonly string[]) {
       if (!Array.isArray(value)) {
         throw new ValueError(`expected a list of flags, got ${show(value)}`);
@@ -117,6 +118,12 @@ function flags({ flags: number, names }: FlagsShape): AnyCodec {
       );
     },
   };
+
+  function setOf(bits: number): readonly string[] {
+    let set = sets.get(bits);
+    if (set === undefined) sets.set(bits, set = Object.freeze(namesOf(bits)));
+    return set;
+  }
 
   function namesOf(bits: number): string[] {
     const set = known.filter(([, bit]) => (bits & bit) !== 0);
@@ -147,11 +154,7 @@ function oneOf({ oneOf: number, names }: OneOfShape): AnyCodec {
     Object.entries(names).map(([name, value]) => [value, name]),
   );
   return {
-    size: number.size!,
-    read(input, start, end) {
-      const value = number.read(input, start, end);
-      return value === undefined ? undefined : byNumber.get(value) ?? value;
-    },
+    ...named(number, (value) => byNumber.get(value) ?? value),
     write(output, value: string | number) {
       const named = typeof value === "string" && Object.hasOwn(names, value) ? names[value] : value;
       if (typeof named !== "number") {
@@ -164,41 +167,38 @@ function oneOf({ oneOf: number, names }: OneOfShape): AnyCodec {
   };
 }
 
+/** The reading half of a codec for numbers that stand for something. */
+function named<Value>(number: Codec<number>, meaning: (number: number) => Value) {
+  return {
+    size: number.size!,
+    ...number.number === undefined ? {} : { number: number.number, meaning },
+    read(input: Input, start: number, end: number): Value | undefined {
+      const value = number.read(input, start, end);
+      return value === undefined ? undefined : meaning(value);
+    },
+  };
+}
+
 /** Other kernels' structs may be shorter or longer: what is not there is absent, what is more is passed over. */
-function struct(
-  fields: Fields,
-): AnyCodec & {
-  readStruct(input: Input, start: number, end: number, into: Values): void;
+function struct(fields: Fields): AnyCodec & {
+  fields: readonly FieldToRead[];
   writeStruct(output: Output, value: Values): void;
 } {
   let size = 0;
   const members = Object.entries(fields).map(([key, shape]) => {
     const codec = compile(shape, unreachable);
-    const member = { key, codec, at: size, size: codec.size };
     size += codec.size ?? 0;
-    return member;
+    return { key, codec, size: codec.size };
   });
   const codec = {
     size,
-    read(input: Input, start: number, end: number) {
-      const value: Values = {};
-      codec.readStruct(input, start, end, value);
-      return value;
-    },
+    fields: members,
+    read: made(() => structReader(members)),
     write(output: Output, value: Values) {
       if (typeof value !== "object" || value === null) {
         throw new ValueError(`expected an object, got ${show(value)}`);
       }
       codec.writeStruct(output, value);
-    },
-    readStruct(input: Input, start: number, end: number, into: Values) {
-      for (const { key, codec, at, size } of members) {
-        // A list without a count, the last field, takes the rest.
-        const stop = size === undefined ? end : start + at + size;
-        if (stop > end) return;
-        const value = codec.read(input, start + at, stop);
-        if (value !== undefined) into[key] = value;
-      }
     },
     writeStruct(output: Output, value: Values) {
       inside((at) => {
@@ -257,14 +257,16 @@ function list({ listOf, number, counting }: ListShape, root: () => AnyCodec): An
 function array({ arrayOf, count }: ArrayShape): AnyCodec {
   const entry = compile(arrayOf, unreachable);
   const size = entry.size!;
+  const numbers = entry.meaning === undefined ? entry.number : undefined;
+  const readEach: Read = (input, start, end) => {
+    if ((end - start) % size !== 0) return undefined;
+    const values: unknown[] = [];
+    for (let at = start; at < end; at += size) values.push(entry.read(input, at, at + size));
+    return values;
+  };
   return {
     ...(count === undefined ? {} : { size: size * count }),
-    read(input, start, end) {
-      if ((end - start) % size !== 0) return undefined;
-      const values: unknown[] = [];
-      for (let at = start; at < end; at += size) values.push(entry.read(input, at, at + size));
-      return values;
-    },
+    read: numbers === undefined ? readEach : made(() => numbersReader(numbers)),
     write(output, values: unknown[]) {
       if (count !== undefined && values.length !== count) {
         throw new ValueError(`expected a list of ${count} values, got ${show(values)}`);
@@ -309,17 +311,16 @@ function each(values: unknown[], write: (value: unknown, index: number) => void)
   });
 }
 
-interface CompiledRow {
-  key: string;
-  number: number;
-  /** How it is read and written, which may depend on the values beside it. */
+/** A function that is made when it is first called: a program uses few of all tables. */
+function made(make: () => Read): Read {
+  let read: Read | undefined;
+  return (input, start, end) => (read ??= make())(input, start, end);
+}
+
+/** A row, ready to be read and written. */
+interface CompiledRow extends RowToRead {
+  /** How it is written, which may depend on the values beside it. */
   formFor(values: Values): Form | undefined;
-  /** It can be read only after the others. */
-  dependent: boolean;
-  /** Each one that stands there is an entry of a list. */
-  repeated: boolean;
-  /** Its key is also a field of the header, which it replaces. */
-  inHeader: boolean;
 }
 
 /** A codec, and the flag bits that its attribute carries. */
@@ -330,55 +331,26 @@ interface Form {
 
 /** Attributes as an object; what no row fits is kept under `unknown`. */
 class TableCodec implements Codec<Values> {
-  readonly #rows: CompiledRow[];
+  readonly rows: readonly CompiledRow[];
   readonly #byNumber: Map<number, CompiledRow>;
   /** Some key is a field of the header as well. */
   readonly sharesHeader: boolean;
+  readonly #read: Read;
 
   constructor(table: Table, root: () => AnyCodec, header: Fields = {}) {
-    this.#rows = Object.entries(table).map(([key, [, number, shape]]) => ({
+    this.rows = Object.entries(table).map(([key, [, number, shape]]) => ({
       ...compileRow(shape, root),
       key,
       number,
       inHeader: key in header,
     }));
-    this.#byNumber = new Map(this.#rows.map((row) => [row.number, row]));
-    this.sharesHeader = this.#rows.some(({ inHeader }) => inHeader);
+    this.#byNumber = new Map(this.rows.map((row) => [row.number, row]));
+    this.sharesHeader = this.rows.some(({ inHeader }) => inHeader);
+    this.#read = made(() => messageReader([], this.rows));
   }
 
   read(input: Input, start: number, end: number): Values | undefined {
-    const values: Values = {};
-    return this.readInto(input, start, end, values) ? values : undefined;
-  }
-
-  /** False when the attributes do not end where they should; what was whole before that is read. */
-  readInto(input: Input, start: number, end: number, values: Values): boolean {
-    const dependents: [
-      row: CompiledRow,
-      type: number,
-      from: number,
-      to: number,
-    ][] = [];
-    const unknown: UnknownAttribute[] = [];
-    const keep = (type: number, from: number, to: number) =>
-      unknown.push({ type, bytes: input.bytes.slice(from, to) });
-    const read = (row: CompiledRow, type: number, from: number, to: number) => {
-      const value = row.formFor(values)?.codec.read(input, from, to);
-      if (value === undefined) keep(type, from, to);
-      else if (row.repeated) append(values, row.key, value);
-      else if (values[row.key] === undefined || row.inHeader) values[row.key] = value;
-      else keep(type, from, to);
-    };
-    const whole = walk(input, start, end, (type, from, to) => {
-      const row = this.#byNumber.get(type & NLA_TYPE_MASK);
-      if (row === undefined) keep(type, from, to);
-      else if (row.dependent) dependents.push([row, type, from, to]);
-      else read(row, type, from, to);
-      return true;
-    });
-    for (const dependent of dependents) read(...dependent);
-    if (unknown.length > 0) values.unknown = unknown;
-    return whole;
+    return this.#read(input, start, end) as Values | undefined;
   }
 
   /** `said`: what the header has of it already. */
@@ -387,7 +359,7 @@ class TableCodec implements Codec<Values> {
       throw new ValueError(`expected an object, got ${show(values)}`);
     }
     inside((at) => {
-      for (const row of this.#rows) {
+      for (const row of this.rows) {
         const value = values[row.key];
         if (value === undefined || row.inHeader && value === said[row.key]) continue;
         at.key = row.key;
@@ -416,12 +388,14 @@ class TableCodec implements Codec<Values> {
     start: number,
     end: number,
     offset: number,
+    values: Values = this.read(input, start, end) ?? {},
   ): string[] | undefined {
     return this.#descend(
       input,
       start,
       end,
       offset,
+      values,
       (codec, from, to) => codec?.locate?.(input, from, to, offset) ?? [],
     );
   }
@@ -432,6 +406,7 @@ class TableCodec implements Codec<Values> {
     end: number,
     nest: number | undefined,
     number: number,
+    values: Values = this.read(input, start, end) ?? {},
   ): string[] | undefined {
     if (nest === undefined) {
       const row = this.#byNumber.get(number);
@@ -442,6 +417,7 @@ class TableCodec implements Codec<Values> {
       start,
       end,
       nest,
+      values,
       (codec, from, to) =>
         codec?.nameAt?.(
           input,
@@ -460,9 +436,9 @@ class TableCodec implements Codec<Values> {
     start: number,
     end: number,
     offset: number,
+    values: Values,
     inner: (codec: AnyCodec | undefined, from: number, to: number) => string[],
   ): string[] | undefined {
-    const values = this.read(input, start, end) ?? {};
     let path: string[] | undefined;
     walk(input, start, end, (type, from, to) => {
       if (offset < from - NLA_HEADER || offset >= to) return true;
@@ -480,7 +456,7 @@ class TableCodec implements Codec<Values> {
 function compileRow(
   shape: Shape,
   root: () => AnyCodec,
-): Pick<CompiledRow, "formFor" | "dependent" | "repeated"> {
+): Pick<CompiledRow, "codec" | "by" | "formFor" | "repeated"> {
   if (is<RepeatedShape>(shape, "repeated")) {
     return { ...compileRow(shape.repeated, root), repeated: true };
   }
@@ -488,29 +464,27 @@ function compileRow(
     codec: compile(shape, root),
     flag: nestedFlag(shape),
   });
-  const formsOf = (shapes: { readonly [value: string]: Shape }) =>
-    new Map(Object.entries(shapes).map(([value, shape]) => [value, formOf(shape)]));
-  if (is<EitherShape>(shape, "either")) {
-    const { either, when, otherwise } = shape;
-    const forms = formsOf(when);
+  const depending = (
+    key: string,
+    shapes: { readonly [value: string]: Shape },
+    otherwise?: Shape,
+  ) => {
+    const forms = new Map(Object.entries(shapes).map(([value, shape]) => [value, formOf(shape)]));
     const other = otherwise === undefined ? undefined : formOf(otherwise);
+    const formOn = (value: unknown) => forms.get(String(value)) ?? other;
     return {
-      formFor: (values) => forms.get(String(values[either])) ?? other,
-      dependent: true,
+      codec: undefined,
+      by: { key, codecFor: (value: unknown) => formOn(value)?.codec },
+      formFor: (values: Values) => formOn(values[key]),
       repeated: false,
     };
+  };
+  if (is<EitherShape>(shape, "either")) {
+    return depending(shape.either, shape.when, shape.otherwise);
   }
-  if (is<DependentShape>(shape, "by")) {
-    const { by, of } = shape;
-    const forms = formsOf(of);
-    return {
-      formFor: (values) => forms.get(String(values[by])),
-      dependent: true,
-      repeated: false,
-    };
-  }
+  if (is<DependentShape>(shape, "by")) return depending(shape.by, shape.of);
   const form = formOf(shape);
-  return { formFor: () => form, dependent: false, repeated: false };
+  return { codec: form.codec, by: undefined, formFor: () => form, repeated: false };
 }
 
 const NOT_NESTED = ["flags", "oneOf", "struct", "header", "itself", "arrayOf", "records"];
@@ -523,25 +497,20 @@ function nestedFlag(shape: Shape): number {
 function message({ header, attributes }: MessageShape): AnyCodec {
   const head = struct(header);
   const body: TableCodec = new TableCodec(attributes, () => codec, header);
+  const valuesOf = (...range: Parameters<Read>) => (codec.read(...range) ?? {}) as Values;
   const codec: AnyCodec = {
-    read(input, start, end) {
-      const value: Values = {};
-      if (end - start < head.size!) return undefined;
-      head.readStruct(input, start, start + head.size!, value);
-      return body.readInto(input, start + align(head.size!), end, value) ? value : undefined;
-    },
+    read: made(() => messageReader(head.fields, body.rows)),
     write(output, value: Values) {
       const start = output.length;
       head.writeStruct(output, value);
-      const said: Values = {};
-      if (body.sharesHeader) head.readStruct(output, start, output.length, said);
+      const said = body.sharesHeader ? head.read(output, start, output.length) : {};
       output.reserve(-output.length & 3);
       body.write(output, value, said);
     },
     locate: (input, start, end, offset) =>
-      body.locate(input, start + align(head.size!), end, offset),
+      body.locate(input, start + align(head.size!), end, offset, valuesOf(input, start, end)),
     nameAt: (input, start, end, nest, number) =>
-      body.nameAt(input, start + align(head.size!), end, nest, number),
+      body.nameAt(input, start + align(head.size!), end, nest, number, valuesOf(input, start, end)),
   };
   return codec;
 }
@@ -567,12 +536,6 @@ function walk(
     at += align(length);
   }
   return at >= end;
-}
-
-function append(values: Values, key: string, value: unknown): void {
-  const list = values[key] as unknown[] | undefined;
-  if (list === undefined) values[key] = [value];
-  else list.push(value);
 }
 
 /** Ends the attribute that starts there: its length, its type, and zeros up to the next one. */

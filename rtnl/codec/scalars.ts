@@ -6,22 +6,22 @@
 
 import { formatAddress, formatIpv4, parseAddress } from "./ip.ts";
 import { type Codec, type Output, ValueError } from "./shape.ts";
+import { accessors } from "./source.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-function integer(
-  size: 1 | 2 | 4,
-  least: number,
-  most: number,
-  littleEndian: boolean,
-  get: (view: DataView, at: number, little: boolean) => number,
-  set: (view: DataView, at: number, value: number, little: boolean) => void,
-): Codec<number> {
+/** A whole number; its range follows from its format. */
+function integer(method: `${"Int" | "Uint"}${8 | 16 | 32}`, little = true): Codec<number> {
+  const bits = Number(/\d+/.exec(method));
+  const size = bits / 8;
+  const least = method.startsWith("U") ? 0 : -(2 ** (bits - 1));
+  const most = least + 2 ** bits - 1;
+  const { get, set } = accessors<number>({ method, size, little });
   return {
     size,
-    read: ({ view }, start, end) =>
-      end - start === size ? get(view, start, littleEndian) : undefined,
+    number: { method, size, little },
+    read: ({ view }, start, end) => end - start === size ? get(view, start) : undefined,
     write(output, value) {
       if (!Number.isInteger(value) || value < least || value > most) {
         throw new ValueError(
@@ -29,104 +29,36 @@ function integer(
         );
       }
       const at = output.reserve(size);
-      set(output.view, at, value, littleEndian);
+      set(output.view, at, value);
     },
   };
 }
 
-const unsigned16 = (little: boolean) =>
-  integer(
-    2,
-    0,
-    0xffff,
-    little,
-    (v, at, le) => v.getUint16(at, le),
-    (v, at, n, le) => v.setUint16(at, n, le),
-  );
-const unsigned32 = (little: boolean) =>
-  integer(
-    4,
-    0,
-    0xffffffff,
-    little,
-    (v, at, le) => v.getUint32(at, le),
-    (v, at, n, le) => v.setUint32(at, n, le),
-  );
-
 /** Unsigned, 8 bits. */
-export const u8: Codec<number> = integer(
-  1,
-  0,
-  0xff,
-  true,
-  (v, at) => v.getUint8(at),
-  (v, at, n) => v.setUint8(at, n),
-);
+export const u8: Codec<number> = integer("Uint8");
 /** Unsigned, 16 bits, in the host's byte order (little on x86-64 and aarch64). */
-export const u16: Codec<number> = unsigned16(true);
+export const u16: Codec<number> = integer("Uint16");
 /** Unsigned, 16 bits, in network byte order. */
-export const be16: Codec<number> = unsigned16(false);
+export const be16: Codec<number> = integer("Uint16", false);
 /** Unsigned, 32 bits. */
-export const u32: Codec<number> = unsigned32(true);
+export const u32: Codec<number> = integer("Uint32");
 /** Unsigned, 32 bits, in network byte order. */
-export const be32: Codec<number> = unsigned32(false);
+export const be32: Codec<number> = integer("Uint32", false);
 /** Signed, 32 bits. */
-export const s32: Codec<number> = integer(
-  4,
-  -0x80000000,
-  0x7fffffff,
-  true,
-  (v, at) => v.getInt32(at, true),
-  (v, at, n) => v.setInt32(at, n, true),
-);
-
+export const s32: Codec<number> = integer("Int32");
 /** Signed, 32 bits, in network byte order. */
-export const sbe32: Codec<number> = integer(
-  4,
-  -0x80000000,
-  0x7fffffff,
-  false,
-  (v, at) => v.getInt32(at),
-  (v, at, n) => v.setInt32(at, n),
-);
-
+export const sbe32: Codec<number> = integer("Int32", false);
 /** Signed, 8 bits. */
-export const s8: Codec<number> = integer(
-  1,
-  -0x80,
-  0x7f,
-  true,
-  (v, at) => v.getInt8(at),
-  (v, at, n) => v.setInt8(at, n),
-);
+export const s8: Codec<number> = integer("Int8");
 /** Signed, 16 bits. */
-export const s16: Codec<number> = integer(
-  2,
-  -0x8000,
-  0x7fff,
-  true,
-  (v, at) => v.getInt16(at, true),
-  (v, at, n) => v.setInt16(at, n, true),
-);
+export const s16: Codec<number> = integer("Int16");
 
 /** Unsigned, 64 bits. */
-export const u64: Codec<bigint> = long(
-  "0 to 2^64-1",
-  (v, at) => v.getBigUint64(at, true),
-  (v, at, n) => v.setBigUint64(at, n, true),
-);
+export const u64: Codec<bigint> = long("0 to 2^64-1", "BigUint64");
 /** Signed, 64 bits. */
-export const s64: Codec<bigint> = long(
-  "-2^63 to 2^63-1",
-  (v, at) => v.getBigInt64(at, true),
-  (v, at, n) => v.setBigInt64(at, n, true),
-);
+export const s64: Codec<bigint> = long("-2^63 to 2^63-1", "BigInt64");
 /** Unsigned, 64 bits, in network byte order. */
-export const be64: Codec<bigint> = long(
-  "0 to 2^64-1",
-  (v, at) => v.getBigUint64(at),
-  (v, at, n) => v.setBigUint64(at, n),
-);
+export const be64: Codec<bigint> = long("0 to 2^64-1", "BigUint64", false);
 
 /** Unsigned, in 32 bits where it fits and in 64 where not (NLA_UINT). */
 export const uint: Codec<bigint> = {
@@ -143,11 +75,13 @@ export const uint: Codec<bigint> = {
 
 function long(
   range: string,
-  get: (view: DataView, at: number) => bigint,
-  set: (view: DataView, at: number, value: bigint) => void,
+  method: `Big${"Int" | "Uint"}64`,
+  little = true,
 ): Codec<bigint> {
+  const { get, set } = accessors<bigint>({ method, size: 8, little });
   return {
     size: 8,
+    number: { method, size: 8, little },
     read: ({ view }, start, end) => end - start === 8 ? get(view, start) : undefined,
     write(output, value) {
       const at = output.reserve(8);
@@ -167,8 +101,7 @@ export const tableByte: Codec<number> = lowByteOr(252);
 
 function lowByteOr(instead: number): Codec<number> {
   return {
-    size: 1,
-    read: (input, start, end) => u8.read(input, start, end),
+    ...u8,
     write: (output, value) => u8.write(output, value > 0xff ? instead : value),
   };
 }

@@ -9,6 +9,10 @@
 export interface Codec<Value> {
   /** Its size in bytes where that is fixed; such a codec may be a field of a struct. */
   readonly size?: number;
+  /** How its bytes are a number, where any bytes of its size are. */
+  readonly number?: NumberFormat;
+  /** What such a number stands for, where it is not the value itself. */
+  readonly meaning?: (number: number) => Value;
   /** The value of a payload, or `undefined` when these bytes are not of this kind. */
   read(input: Input, start: number, end: number): Value | undefined;
   /** Appends the payload; throws {@linkcode ValueError} for a value that it can't hold. */
@@ -30,6 +34,18 @@ export interface Codec<Value> {
     nest: number | undefined,
     number: number,
   ): string[] | undefined;
+}
+
+/** A number as bytes: which of a DataView's methods it takes. */
+export interface NumberFormat {
+  /** The method, without its "get" and "set". */
+  readonly method:
+    | `${"Int" | "Uint"}${8 | 16 | 32}`
+    | `Big${"Int" | "Uint"}64`;
+  /** Bytes. */
+  readonly size: number;
+  /** Whether the host's byte order (little on x86-64 and aarch64) and not the network's. */
+  readonly little: boolean;
 }
 
 /** Received bytes, and a view of the same. */

@@ -1,0 +1,200 @@
+/**
+ * Readers: a table becomes the function that makes an object of a message's bytes.
+ *
+ * @module
+ */
+
+import { getting, Source } from "./source.ts";
+import type { Codec, Input, NumberFormat } from "./shape.ts";
+
+/** Reads a payload; `undefined` when these bytes are not of its kind. */
+export type Read = (input: Input, start: number, end: number) => unknown;
+
+// deno-lint-ignore no-explicit-any
+type AnyCodec = Codec<any>;
+
+/** A field of a struct, as it is read. */
+export interface FieldToRead {
+  readonly key: string;
+  readonly codec: AnyCodec;
+}
+
+/** An attribute, as it is read. */
+export interface RowToRead {
+  readonly key: string;
+  readonly number: number;
+  /** How, where that depends on nothing. */
+  readonly codec: AnyCodec | undefined;
+  /** The key of what it depends on, and how then. */
+  readonly by: { readonly key: string; codecFor(value: unknown): AnyCodec | undefined } | undefined;
+  /** Each one that stands there is an entry of a list. */
+  readonly repeated: boolean;
+  /** Its key is also a field of the header, which it replaces. */
+  readonly inHeader: boolean;
+}
+
+/** For attributes behind a header, or without one; `undefined` when they do not end where they should. */
+export function messageReader(fields: readonly FieldToRead[], rows: readonly RowToRead[]): Read {
+  const source = new Source();
+  const keys = [...new Set([...fields, ...rows].map(({ key }) => key))];
+  const header = sizeOf(fields);
+  const inner = rows.some(({ by }) => by !== undefined && waits(by.key, fields));
+  return source.compile(`
+(() => {
+  ${constructor(fields, keys)}
+  return function read(input, start, end) {
+    ${header === 0 ? "" : `if (end - start < ${header}) return undefined;`}
+    const { view } = input;
+    let ${[...keys.map(local), "value"].join(", ")}, unknown${inner ? ", later" : ""};
+    ${fieldStatements(source, fields).join("\n    ")}
+    let at = start + ${align(header)};
+    while (at + 4 <= end) {
+      const length = view.getUint16(at, true);
+      const type = view.getUint16(at + 2, true);
+      const from = at + 4, to = at + length;
+      if (length < 4 || to > end) break;
+      at += length + 3 & ~3;
+      switch (type & 0x3fff) {
+        ${rows.map((row) => caseOf(source, row, waits(row.by?.key, fields))).join("\n        ")}
+      }
+      (unknown ??= []).push({ type, bytes: input.bytes.slice(from, to) });
+    }
+    if (at < end) return undefined;
+    ${inner ? laterStatements(source, rows, fields) : ""}
+    value = new Value(${keys.map(local).join(", ")});
+    if (unknown !== undefined) value.unknown = unknown;
+    return value;
+  };
+})()`);
+}
+
+/** For a struct; of another kernel's, which may be shorter or longer, what is not there is absent. */
+export function structReader(fields: readonly FieldToRead[]): Read {
+  const source = new Source();
+  const keys = fields.map(({ key }) => key);
+  let size = 0;
+  const statements = fieldStatements(source, fields).map((statement, index) => {
+    size += fields[index]!.codec.size ?? 0;
+    return `if (end - start >= ${size}) ${statement}`;
+  });
+  return source.compile(`
+(() => {
+  ${constructor([], keys)}
+  return function read(input, start, end) {
+    const { view } = input;
+    let ${keys.map(local).join(", ")};
+    ${statements.join("\n    ")}
+    return new Value(${keys.map(local).join(", ")});
+  };
+})()`);
+}
+
+/** For numbers of one size, one behind the other; `undefined` when the last is cut off. */
+export function numbersReader(number: NumberFormat): Read {
+  return new Source().compile(`
+(input, start, end) => {
+  if ((end - start) % ${number.size} !== 0) return undefined;
+  const { view } = input;
+  const values = [];
+  for (let at = start; at < end; at += ${number.size}) values.push(${getting(number, "at")});
+  return values;
+}`);
+}
+
+/**
+ * A plain object that has room for all its keys from the start: the first objects that a constructor makes
+ * tell V8 how many there are.
+ */
+function constructor(sure: readonly FieldToRead[], keys: readonly string[]): string {
+  const always = new Set(
+    sure.filter(({ codec }) => codec.number !== undefined).map(({ key }) => key),
+  );
+  const sets = keys.map((key) =>
+    always.has(key)
+      ? `this.${key} = ${local(key)};`
+      : `if (${local(key)} !== undefined) this.${key} = ${local(key)};`
+  );
+  return `function Value(${keys.map(local).join(", ")}) { ${sets.join(" ")} }
+  Value.prototype = Object.prototype;`;
+}
+
+/** One statement for each field, which is surely there. */
+function fieldStatements(source: Source, fields: readonly FieldToRead[]): string[] {
+  let at = 0;
+  return fields.map(({ key, codec }) => {
+    const from = `start + ${at}`;
+    // A list without a count, the last field, takes the rest.
+    const to = codec.size === undefined ? "end" : `start + ${at + codec.size}`;
+    at += codec.size ?? 0;
+    return `${local(key)} = ${valueAt(source, codec, from, to)};`;
+  });
+}
+
+/** The value of a payload of the right length. */
+function valueAt(source: Source, codec: AnyCodec, from: string, to: string): string {
+  if (codec.number === undefined) return `${source.name(codec)}.read(input, ${from}, ${to})`;
+  const number = getting(codec.number, from);
+  return codec.meaning === undefined ? number : `${source.name(codec.meaning)}(${number})`;
+}
+
+/** Takes an attribute where it fits its row, and goes on; what does not is unknown. */
+function caseOf(source: Source, row: RowToRead, mayWait: boolean): string {
+  const { key, number, codec, by, repeated, inHeader } = row;
+  const own = local(key);
+  const take = (from: string, to: string, done: string) => {
+    if (by !== undefined) {
+      const chosen = `${source.name(by)}.codecFor(${local(by.key)})?.read(input, ${from}, ${to})`;
+      return `if (${own} === undefined && (${own} = ${chosen}) !== undefined) ${done}`;
+    }
+    const value = valueAt(source, codec!, from, to);
+    if (repeated) {
+      return `if ((value = ${value}) !== undefined) { (${own} ??= []).push(value); ${done} }`;
+    }
+    if (codec!.number !== undefined) {
+      const fits = `${to} - ${from} === ${codec!.number.size}${
+        inHeader ? "" : ` && ${own} === undefined`
+      }`;
+      return `if (${fits}) { ${own} = ${value}; ${done} }`;
+    }
+    return inHeader
+      ? `if ((value = ${value}) !== undefined) { ${own} = value; ${done} }`
+      : `if (${own} === undefined && (${own} = ${value}) !== undefined) ${done}`;
+  };
+  const wait = mayWait
+    ? `if (${local(by!.key)} === undefined) { (later ??= []).push({ type, from, to }); continue; } `
+    : "";
+  return `case ${number}: ${wait}${take("from", "to", "continue;")} break;`;
+}
+
+/** Whether an attribute may stand before what it depends on. */
+function waits(key: string | undefined, fields: readonly FieldToRead[]): boolean {
+  return key !== undefined && !fields.some((field) => field.key === key);
+}
+
+/** What stood before that on which it depends. */
+function laterStatements(
+  source: Source,
+  rows: readonly RowToRead[],
+  fields: readonly FieldToRead[],
+): string {
+  const waiting = rows.filter(({ by }) => waits(by?.key, fields));
+  return `for (const { type, from, to } of later ?? []) {
+      switch (type & 0x3fff) {
+        ${waiting.map((row) => caseOf(source, row, false)).join("\n        ")}
+      }
+      (unknown ??= []).push({ type, bytes: input.bytes.slice(from, to) });
+    }`;
+}
+
+function sizeOf(fields: readonly FieldToRead[]): number {
+  return fields.reduce((sum, { codec }) => sum + (codec.size ?? 0), 0);
+}
+
+function align(size: number): number {
+  return (size + 3) & ~3;
+}
+
+/** The variable of a key, which may be a word of the language. */
+function local(key: string): string {
+  return `_${key}`;
+}

@@ -1,0 +1,51 @@
+/**
+ * Functions that are written for one table each: the tables stay the one source, and what comes of them
+ * has no loop over rows, no closure for an attribute, and objects of few shapes.
+ *
+ * @module
+ */
+
+import type { NumberFormat } from "./shape.ts";
+
+/** Source text in the making: it refers by name to values that are known when it is compiled. */
+export class Source {
+  readonly #values: unknown[] = [];
+
+  /** The name under which the text has a value. */
+  name(value: unknown): string {
+    const known = this.#values.indexOf(value);
+    return `c${known < 0 ? this.#values.push(value) - 1 : known}`;
+  }
+
+  /** Compiles an expression; what it is made of are the tables alone, never what a message or a user says. */
+  compile<Value>(expression: string): Value {
+    const names = this.#values.map((_, index) => `c${index}`).join(", ");
+    // As constants, and not as parameters, they are part of what V8 optimises.
+    const body = `"use strict"; const [${names}] = values; return (${expression});`;
+    return new Function("values", body)(this.#values);
+  }
+}
+
+/** Expressions for a number in a DataView named `view`. */
+export function getting({ method, size, little }: NumberFormat, at: string): string {
+  return `view.get${method}(${at}${size > 1 ? `, ${little}` : ""})`;
+}
+
+/** The same for writing it. */
+export function setting(
+  { method, size, little }: NumberFormat,
+  at: string,
+  value: string,
+): string {
+  return `view.set${method}(${at}, ${value}${size > 1 ? `, ${little}` : ""})`;
+}
+
+/** Functions for a number of one format. */
+export function accessors<N>(
+  number: NumberFormat,
+): { get(view: DataView, at: number): N; set(view: DataView, at: number, value: N): void } {
+  return new Source().compile(`{
+    get: (view, at) => ${getting(number, "at")},
+    set: (view, at, value) => { ${setting(number, "at", "value")}; },
+  }`);
+}
