@@ -11,9 +11,9 @@ import { NetlinkSocket } from "../ffi/netlink_socket.ts";
 import { unlessAborted } from "./abort.ts";
 import { Buffer, input } from "./codec/buffer.ts";
 import { untypedCodec } from "./codec/compile.ts";
-import type { Input } from "./codec/shape.ts";
+import type { Codec, Input } from "./codec/shape.ts";
 import { readError } from "./extended_ack.ts";
-import { type Frame, frame, frames, type Request } from "./request.ts";
+import { eachFrame, type Frame, frame, type Request } from "./request.ts";
 
 // linux/netlink.h
 const NLMSG_NOOP = 1;
@@ -110,6 +110,7 @@ export class InterruptedDumpError extends NetlinkError {
 interface Pending {
   readonly request: Request<unknown>;
   readonly sequence: number;
+  readonly read: Codec<unknown>["read"];
   readonly messages: unknown[];
   error?: NetlinkError;
   /** The errno by which the kernel says that answers were lost, perhaps this one's. */
@@ -371,6 +372,7 @@ export class Connection implements Disposable {
       const pending: Pending = {
         request,
         sequence,
+        read: untypedCodec(request.shape).read,
         messages: [],
         interrupted: false,
         done: false,
@@ -413,10 +415,12 @@ export class Connection implements Disposable {
   }
 
   #dispatch(datagram: Input): void {
-    for (const frame of frames(datagram)) {
-      const pending = this.#pending.get(frame.sequence);
+    let pending: Pending | undefined;
+    eachFrame(datagram, (frame) => {
+      // The messages of a list have its number all.
+      if (pending?.sequence !== frame.sequence) pending = this.#pending.get(frame.sequence);
       if (pending !== undefined) accept(pending, datagram, frame);
-    }
+    });
   }
 
   /** Answers were dropped: no one can tell whose, so every open request hears of it, and lists are read anew. */
@@ -456,7 +460,7 @@ function accept(
     return;
   }
   if (pending.unwanted) return;
-  const message = untypedCodec(request.shape).read(datagram, start, end);
+  const message = pending.read(datagram, start, end);
   if (message === undefined) {
     pending.error = kernelError(request.operation, errnoOf("EBADMSG"));
   } else pending.messages.push(message);

@@ -415,8 +415,9 @@ function change(
 }
 
 /** A link with its kind beside its name. */
-export function withKind(link: LinkMessage): Link {
-  return link.linkInfo?.kind === undefined ? link : { ...link, kind: link.linkInfo.kind };
+export function withKind(link: Link): Link {
+  if (link.linkInfo?.kind !== undefined) link.kind = link.linkInfo.kind;
+  return link;
 }
 
 /** `up` as the kernel wants it said: a flag, and that it is meant. */

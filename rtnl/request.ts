@@ -151,19 +151,26 @@ export interface Frame {
   readonly end: number;
 }
 
-/** The messages of a datagram, one after the other; a length that can't be ends it. */
-export function* frames({ bytes, view }: Input): Generator<Frame> {
+/** Takes the messages of a datagram, one after the other; a length that can't be ends it. */
+export function eachFrame({ bytes, view }: Input, take: (frame: Frame) => void): void {
   for (let at = 0; at + HEADER <= bytes.length;) {
     const length = view.getUint32(at, true);
     if (length < HEADER || at + length > bytes.length) return;
-    yield {
+    take({
       type: view.getUint16(at + 4, true),
       flags: view.getUint16(at + 6, true),
       sequence: view.getUint32(at + 8, true),
       port: view.getUint32(at + 12, true),
       start: at + HEADER,
       end: at + length,
-    };
+    });
     at += (length + 3) & ~3;
   }
+}
+
+/** The messages of a datagram. */
+export function frames(datagram: Input): Frame[] {
+  const all: Frame[] = [];
+  eachFrame(datagram, (frame) => all.push(frame));
+  return all;
 }

@@ -153,8 +153,10 @@ function oneOf({ oneOf: number, names }: OneOfShape): AnyCodec {
   const byNumber = new Map(
     Object.entries(names).map(([name, value]) => [value, name]),
   );
+  // Small numbers are found by their place.
+  const small = Array.from({ length: 256 }, (_, value) => byNumber.get(value) ?? value);
   return {
-    ...named(number, (value) => byNumber.get(value) ?? value),
+    ...named(number, (value) => small[value] ?? byNumber.get(value) ?? value),
     write(output, value: string | number) {
       const named = typeof value === "string" && Object.hasOwn(names, value) ? names[value] : value;
       if (typeof named !== "number") {

@@ -81,36 +81,43 @@ function parseGroups(text: string, atEnd: boolean): number[] | undefined {
   return bytes;
 }
 
+const OCTETS = Array.from({ length: 256 }, (_, byte) => String(byte));
+/** The last address's first three bytes and their text: those of a list are neighbours. */
+let lastPrefix = 0;
+let lastPrefixText = "0.0.0.";
+
 /** The text of the IPv4 address that starts there; without a copy, of which a long list would make many. */
 export function formatIpv4(bytes: Uint8Array, at: number): string {
-  return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
+  const prefix = bytes[at]! << 16 | bytes[at + 1]! << 8 | bytes[at + 2]!;
+  if (prefix !== lastPrefix) {
+    lastPrefix = prefix;
+    lastPrefixText = `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.`;
+  }
+  return lastPrefixText + OCTETS[bytes[at + 3]!];
 }
 
 /** The canonical text of 4 or 16 bytes (RFC 5952; IPv4-mapped addresses end in dots). */
 export function formatAddress(bytes: Uint8Array): string {
-  if (bytes.length === 4) return formatIpv4(bytes, 0);
-  const mapped = bytes[10] === 0xff && bytes[11] === 0xff &&
-    bytes.subarray(0, 10).every((byte) => byte === 0);
-  if (mapped) return `::ffff:${bytes.subarray(12).join(".")}`;
-  const groups = Array.from(
-    { length: 8 },
-    (_, i) => bytes[2 * i]! << 8 | bytes[2 * i + 1]!,
-  );
-  const zeros = longestZeros(groups);
-  const hex = (part: number[]) => part.map((group) => group.toString(16)).join(":");
-  if (zeros.length < 2) return hex(groups);
-  return `${hex(groups.slice(0, zeros.start))}::${hex(groups.slice(zeros.start + zeros.length))}`;
+  return bytes.length === 4 ? formatIpv4(bytes, 0) : formatIpv6(bytes, 0);
 }
 
-function longestZeros(groups: number[]): { start: number; length: number } {
-  let longest = { start: 0, length: 0 };
-  for (let start = 0; start < groups.length; start++) {
-    let length = 0;
-    while (start + length < groups.length && groups[start + length] === 0) {
-      length++;
-    }
-    if (length > longest.length) longest = { start, length };
-    start += length;
+/** The text of the IPv6 address that starts there. */
+export function formatIpv6(bytes: Uint8Array, at: number): string {
+  const group = (index: number) => bytes[at + 2 * index]! << 8 | bytes[at + 2 * index + 1]!;
+  // The longest run of zeros, of two groups at least, is left out; of equal ones the first.
+  let from = 8;
+  let to = 8;
+  for (let start = 0, index = 0; index < 8; index++) {
+    if (group(index) !== 0) start = index + 1;
+    else if (index + 1 - start > Math.max(to - from, 1)) [from, to] = [start, index + 1];
   }
-  return longest;
+  if (from === 0 && to === 5 && group(5) === 0xffff) return `::ffff:${formatIpv4(bytes, at + 12)}`;
+  let text = "";
+  for (let index = 0; index < 8; index++) {
+    if (index === from) {
+      text += "::";
+      index = to - 1;
+    } else text += `${text === "" || index === to ? "" : ":"}${group(index).toString(16)}`;
+  }
+  return text;
 }
