@@ -5,13 +5,14 @@
  */
 
 import {
+  align,
   type FieldToRead,
   messageReader,
   numbersReader,
   type Read,
-  type RowToRead,
   structReader,
 } from "./reading.ts";
+import { close, each } from "./payloads.ts";
 import { show } from "./scalars.ts";
 import {
   type ArrayShape,
@@ -34,6 +35,7 @@ import {
   type UnknownAttribute,
   ValueError,
 } from "./shape.ts";
+import { messageWriter, type RowToWrite, structWriter, type Write } from "./writing.ts";
 
 /** Set in the type of an attribute that holds attributes (linux/netlink.h). */
 const NLA_F_NESTED = 0x8000;
@@ -157,6 +159,7 @@ function oneOf({ oneOf: number, names }: OneOfShape): AnyCodec {
   const small = Array.from({ length: 256 }, (_, value) => byNumber.get(value) ?? value);
   return {
     ...named(number, (value) => small[value] ?? byNumber.get(value) ?? value),
+    names: new Map(Object.entries(names)),
     write(output, value: string | number) {
       const named = typeof value === "string" && Object.hasOwn(names, value) ? names[value] : value;
       if (typeof named !== "number") {
@@ -182,37 +185,19 @@ function named<Value>(number: Codec<number>, meaning: (number: number) => Value)
 }
 
 /** Other kernels' structs may be shorter or longer: what is not there is absent, what is more is passed over. */
-function struct(fields: Fields): AnyCodec & {
-  fields: readonly FieldToRead[];
-  writeStruct(output: Output, value: Values): void;
-} {
+function struct(fields: Fields): AnyCodec & { fields: readonly FieldToRead[] } {
   let size = 0;
   const members = Object.entries(fields).map(([key, shape]) => {
     const codec = compile(shape, unreachable);
     size += codec.size ?? 0;
-    return { key, codec, size: codec.size };
+    return { key, codec };
   });
-  const codec = {
+  return {
     size,
     fields: members,
-    read: made(() => structReader(members)),
-    write(output: Output, value: Values) {
-      if (typeof value !== "object" || value === null) {
-        throw new ValueError(`expected an object, got ${show(value)}`);
-      }
-      codec.writeStruct(output, value);
-    },
-    writeStruct(output: Output, value: Values) {
-      inside((at) => {
-        for (const { key, codec, size } of members) {
-          at.key = key;
-          if (value[key] === undefined) output.reserve(size ?? 0);
-          else codec.write(output, value[key]);
-        }
-      });
-    },
+    read: madeRead(() => structReader(members)),
+    write: madeWrite(() => structWriter(members)),
   };
-  return codec;
 }
 
 function list({ listOf, number, counting }: ListShape, root: () => AnyCodec): AnyCodec {
@@ -268,7 +253,7 @@ function array({ arrayOf, count }: ArrayShape): AnyCodec {
   };
   return {
     ...(count === undefined ? {} : { size: size * count }),
-    read: numbers === undefined ? readEach : made(() => numbersReader(numbers)),
+    read: numbers === undefined ? readEach : madeRead(() => numbersReader(numbers)),
     write(output, values: unknown[]) {
       if (count !== undefined && values.length !== count) {
         throw new ValueError(`expected a list of ${count} values, got ${show(values)}`);
@@ -302,27 +287,16 @@ function records({ records }: RecordsShape): AnyCodec {
   };
 }
 
-/** Writes the entries of a list; where one does not fit, its index goes into the path. */
-function each(values: unknown[], write: (value: unknown, index: number) => void): void {
-  if (!Array.isArray(values)) throw new ValueError(`expected a list, got ${show(values)}`);
-  inside((at) => {
-    for (const [index, value] of values.entries()) {
-      at.key = String(index);
-      write(value, index);
-    }
-  });
-}
-
-/** A function that is made when it is first called: a program uses few of all tables. */
-function made(make: () => Read): Read {
+/** A reader that is made when it is first called: a program uses few of all tables. */
+function madeRead(make: () => Read): Read {
   let read: Read | undefined;
   return (input, start, end) => (read ??= make())(input, start, end);
 }
 
-/** A row, ready to be read and written. */
-interface CompiledRow extends RowToRead {
-  /** How it is written, which may depend on the values beside it. */
-  formFor(values: Values): Form | undefined;
+/** The same for a writer. */
+function madeWrite(make: () => Write): Write {
+  let write: Write | undefined;
+  return (output, value) => (write ??= make())(output, value);
 }
 
 /** A codec, and the flag bits that its attribute carries. */
@@ -333,11 +307,10 @@ interface Form {
 
 /** Attributes as an object; what no row fits is kept under `unknown`. */
 class TableCodec implements Codec<Values> {
-  readonly rows: readonly CompiledRow[];
-  readonly #byNumber: Map<number, CompiledRow>;
-  /** Some key is a field of the header as well. */
-  readonly sharesHeader: boolean;
+  readonly rows: readonly RowToWrite[];
+  readonly #byNumber: Map<number, RowToWrite>;
   readonly #read: Read;
+  readonly #write: Write;
 
   constructor(table: Table, root: () => AnyCodec, header: Fields = {}) {
     this.rows = Object.entries(table).map(([key, [, number, shape]]) => ({
@@ -347,42 +320,16 @@ class TableCodec implements Codec<Values> {
       inHeader: key in header,
     }));
     this.#byNumber = new Map(this.rows.map((row) => [row.number, row]));
-    this.sharesHeader = this.rows.some(({ inHeader }) => inHeader);
-    this.#read = made(() => messageReader([], this.rows));
+    this.#read = madeRead(() => messageReader([], this.rows));
+    this.#write = madeWrite(() => messageWriter([], this.rows));
   }
 
   read(input: Input, start: number, end: number): Values | undefined {
     return this.#read(input, start, end) as Values | undefined;
   }
 
-  /** `said`: what the header has of it already. */
-  write(output: Output, values: Values, said: Values = {}): void {
-    if (typeof values !== "object" || values === null) {
-      throw new ValueError(`expected an object, got ${show(values)}`);
-    }
-    inside((at) => {
-      for (const row of this.rows) {
-        const value = values[row.key];
-        if (value === undefined || row.inHeader && value === said[row.key]) continue;
-        at.key = row.key;
-        const form = row.formFor(values);
-        if (form === undefined) throw new ValueError("nothing is known of it for this kind");
-        if (form.codec.omits?.(value)) continue;
-        const write = (value: unknown) => {
-          const start = output.reserve(NLA_HEADER);
-          form.codec.write(output, value);
-          close(output, start, row.number | form.flag);
-        };
-        if (row.repeated) each(value as unknown[], write);
-        else write(value);
-      }
-      at.key = "unknown";
-      for (const { type, bytes } of values.unknown as UnknownAttribute[] ?? []) {
-        const start = output.reserve(NLA_HEADER + bytes.length);
-        output.bytes.set(bytes, start + NLA_HEADER);
-        close(output, start, type);
-      }
-    });
+  write(output: Output, values: Values): void {
+    this.#write(output, values);
   }
 
   locate(
@@ -458,7 +405,7 @@ class TableCodec implements Codec<Values> {
 function compileRow(
   shape: Shape,
   root: () => AnyCodec,
-): Pick<CompiledRow, "codec" | "by" | "formFor" | "repeated"> {
+): Pick<RowToWrite, "codec" | "by" | "formFor" | "repeated"> {
   if (is<RepeatedShape>(shape, "repeated")) {
     return { ...compileRow(shape.repeated, root), repeated: true };
   }
@@ -477,7 +424,7 @@ function compileRow(
     return {
       codec: undefined,
       by: { key, codecFor: (value: unknown) => formOn(value)?.codec },
-      formFor: (values: Values) => formOn(values[key]),
+      formFor: (values: unknown) => formOn((values as Values)[key]),
       repeated: false,
     };
   };
@@ -501,24 +448,14 @@ function message({ header, attributes }: MessageShape): AnyCodec {
   const body: TableCodec = new TableCodec(attributes, () => codec, header);
   const valuesOf = (...range: Parameters<Read>) => (codec.read(...range) ?? {}) as Values;
   const codec: AnyCodec = {
-    read: made(() => messageReader(head.fields, body.rows)),
-    write(output, value: Values) {
-      const start = output.length;
-      head.writeStruct(output, value);
-      const said = body.sharesHeader ? head.read(output, start, output.length) : {};
-      output.reserve(-output.length & 3);
-      body.write(output, value, said);
-    },
+    read: madeRead(() => messageReader(head.fields, body.rows)),
+    write: madeWrite(() => messageWriter(head.fields, body.rows)),
     locate: (input, start, end, offset) =>
       body.locate(input, start + align(head.size!), end, offset, valuesOf(input, start, end)),
     nameAt: (input, start, end, nest, number) =>
       body.nameAt(input, start + align(head.size!), end, nest, number, valuesOf(input, start, end)),
   };
   return codec;
-}
-
-function align(size: number): number {
-  return (size + 3) & ~3;
 }
 
 /** Visits the attributes between two offsets; false when the visitor says so, or when they are cut off. */
@@ -538,24 +475,4 @@ function walk(
     at += align(length);
   }
   return at >= end;
-}
-
-/** Ends the attribute that starts there: its length, its type, and zeros up to the next one. */
-function close(output: Output, start: number, type: number): void {
-  const length = output.length - start;
-  if (length > 0xffff) throw new ValueError(`${length} bytes are more than an attribute holds`);
-  output.view.setUint16(start, length, true);
-  output.view.setUint16(start + 2, type, true);
-  output.reserve(-output.length & 3);
-}
-
-/** Writes something; where a value does not fit, the key that was reached goes into its path. */
-function inside(write: (at: { key: string }) => void): void {
-  const at = { key: "" };
-  try {
-    write(at);
-  } catch (error) {
-    if (error instanceof ValueError) error.path.unshift(at.key);
-    throw error;
-  }
 }

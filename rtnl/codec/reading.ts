@@ -131,9 +131,16 @@ function fieldStatements(source: Source, fields: readonly FieldToRead[]): string
 }
 
 /** The value of a payload of the right length. */
-function valueAt(source: Source, codec: AnyCodec, from: string, to: string): string {
-  if (codec.number === undefined) return `${source.name(codec)}.read(input, ${from}, ${to})`;
-  const number = getting(codec.number, from);
+export function valueAt(
+  source: Source,
+  codec: AnyCodec,
+  from: string,
+  to: string,
+  input = "input",
+  view = "view",
+): string {
+  if (codec.number === undefined) return `${source.name(codec)}.read(${input}, ${from}, ${to})`;
+  const number = getting(codec.number, from, view);
   return codec.meaning === undefined ? number : `${source.name(codec.meaning)}(${number})`;
 }
 
@@ -190,11 +197,11 @@ function sizeOf(fields: readonly FieldToRead[]): number {
   return fields.reduce((sum, { codec }) => sum + (codec.size ?? 0), 0);
 }
 
-function align(size: number): number {
+export function align(size: number): number {
   return (size + 3) & ~3;
 }
 
 /** The variable of a key, which may be a word of the language. */
-function local(key: string): string {
+export function local(key: string): string {
   return `_${key}`;
 }

@@ -20,7 +20,7 @@ function integer(method: `${"Int" | "Uint"}${8 | 16 | 32}`, little = true): Code
   const { get, set } = accessors<number>({ method, size, little });
   return {
     size,
-    number: { method, size, little },
+    number: { method, size, little, range: [least, most] },
     read: ({ view }, start, end) => end - start === size ? get(view, start) : undefined,
     write(output, value) {
       if (!Number.isInteger(value) || value < least || value > most) {

@@ -13,6 +13,8 @@ export interface Codec<Value> {
   readonly number?: NumberFormat;
   /** What such a number stands for, where it is not the value itself. */
   readonly meaning?: (number: number) => Value;
+  /** The numbers of what has a name. */
+  readonly names?: ReadonlyMap<unknown, number>;
   /** The value of a payload, or `undefined` when these bytes are not of this kind. */
   read(input: Input, start: number, end: number): Value | undefined;
   /** Appends the payload; throws {@linkcode ValueError} for a value that it can't hold. */
@@ -46,6 +48,8 @@ export interface NumberFormat {
   readonly size: number;
   /** Whether the host's byte order (little on x86-64 and aarch64) and not the network's. */
   readonly little: boolean;
+  /** The least and the most that it holds; without it, the codec's own `write` knows. */
+  readonly range?: readonly [least: number, most: number];
 }
 
 /** Received bytes, and a view of the same. */

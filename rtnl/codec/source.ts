@@ -26,9 +26,13 @@ export class Source {
   }
 }
 
-/** Expressions for a number in a DataView named `view`. */
-export function getting({ method, size, little }: NumberFormat, at: string): string {
-  return `view.get${method}(${at}${size > 1 ? `, ${little}` : ""})`;
+/** An expression for a number in a DataView. */
+export function getting(
+  { method, size, little }: NumberFormat,
+  at: string,
+  view = "view",
+): string {
+  return `${view}.get${method}(${at}${size > 1 ? `, ${little}` : ""})`;
 }
 
 /** The same for writing it. */
@@ -36,8 +40,9 @@ export function setting(
   { method, size, little }: NumberFormat,
   at: string,
   value: string,
+  view = "view",
 ): string {
-  return `view.set${method}(${at}, ${value}${size > 1 ? `, ${little}` : ""})`;
+  return `${view}.set${method}(${at}, ${value}${size > 1 ? `, ${little}` : ""})`;
 }
 
 /** Functions for a number of one format. */
