@@ -75,8 +75,10 @@ export async function makePair(rtnl: Rtnl): Promise<number> {
 
 /** Adds routes by a link, up to a number. */
 export async function insertRoutes(rtnl: Rtnl, to: number, oif: number, from = 0): Promise<void> {
-  const numbers = Array.from({ length: to - from }, (_, i) => from + i);
-  await all(rtnl, numbers.map((i) => route.add({ dst: destinationOf(i), oif })));
+  function* requests() {
+    for (let i = from; i < to; i++) yield route.add({ dst: destinationOf(i), oif });
+  }
+  await all(rtnl, requests());
 }
 
 /** Takes all IPv4 routes away, as the kernel does when their link goes down. */
@@ -86,7 +88,7 @@ export async function flushRoutes(rtnl: Rtnl): Promise<void> {
 }
 
 /** Sends all; throws the first error. */
-export async function all(rtnl: Rtnl, requests: readonly Request<void>[]): Promise<void> {
+export async function all(rtnl: Rtnl, requests: Iterable<Request<void>>): Promise<void> {
   const refused = (await rtnl.batch(requests)).find((answer) => answer instanceof NetlinkError);
   if (refused !== undefined) throw refused;
 }

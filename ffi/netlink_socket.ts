@@ -52,8 +52,10 @@ function netlinkSocket(protocol: number): SocketArguments {
 const SEND_ROOM = 64 * 1024;
 const ONE = Int32Array.of(1);
 const OPTIONS = [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK];
-// Room for the answers of a whole batch; the kernel caps it at net.core.rmem_max and doubles it.
+// Room for the answers of a whole batch. The kernel doubles it; without CAP_NET_ADMIN over the host it caps
+// it at net.core.rmem_max before, which is 208 KiB unless somebody changed it.
 const RECEIVE_BUFFER = Int32Array.of(1 << 20);
+const CAPPED_RECEIVE_BUFFER = 208 * 1024;
 // One buffer serves every socket of an isolate: what is received is decoded before anything else runs.
 // Pages that are never touched are never allocated.
 let receiveBuffer: ReceiveBuffer | undefined;
@@ -85,6 +87,8 @@ function newReceiveBuffer(size: number): ReceiveBuffer {
 
 /** One netlink socket, in the namespace where it was opened, whichever thread uses it. */
 export class NetlinkSocket implements Disposable {
+  /** Bytes of answers that it holds until they are received, as the kernel counts them. */
+  readonly room: number;
   readonly #descriptor: Descriptor;
   readonly #openBeside: OpenBeside;
   readonly #protocol: number;
@@ -104,7 +108,7 @@ export class NetlinkSocket implements Disposable {
     this.#openBeside = openBeside;
     this.#protocol = protocol;
     for (const option of OPTIONS) this.#setOption(SOL_NETLINK, option, ONE);
-    this.#setOption(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
+    this.room = 2 * this.#receiveBuffer(RECEIVE_BUFFER);
   }
 
   /** A socket in the namespace of the calling thread. */
@@ -141,10 +145,7 @@ export class NetlinkSocket implements Disposable {
     address[0] = AF_NETLINK;
     const bound = bindSocket(this.fd, address);
     if (bound !== -EINVAL) check("bind a netlink socket", bound);
-    // Beyond net.core.rmem_max only with CAP_NET_ADMIN over the host.
-    const size = Int32Array.of(receiveBuffer);
-    const forced = this.#trySetOption(SOL_SOCKET, SO_RCVBUFFORCE, size);
-    if (forced < 0) this.#setOption(SOL_SOCKET, SO_RCVBUF, size);
+    this.#receiveBuffer(Int32Array.of(receiveBuffer));
     if (all) {
       check(
         "hear of other network namespaces",
@@ -245,6 +246,14 @@ export class NetlinkSocket implements Disposable {
     // Beyond net.core.wmem_max only with CAP_NET_ADMIN over the host.
     const forced = this.#trySetOption(SOL_SOCKET, SO_SNDBUFFORCE, size);
     if (forced < 0) this.#setOption(SOL_SOCKET, SO_SNDBUF, size);
+  }
+
+  /** Sets its size in bytes, and says what it is at least. */
+  #receiveBuffer(size: Int32Array<ArrayBuffer>): number {
+    const forced = this.#trySetOption(SOL_SOCKET, SO_RCVBUFFORCE, size);
+    if (forced === 0) return size[0]!;
+    this.#setOption(SOL_SOCKET, SO_RCVBUF, size);
+    return Math.min(size[0]!, CAPPED_RECEIVE_BUFFER);
   }
 
   #setOption(

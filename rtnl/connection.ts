@@ -13,7 +13,7 @@ import { Buffer, input } from "./codec/buffer.ts";
 import { untypedCodec } from "./codec/compile.ts";
 import type { Codec, Input } from "./codec/shape.ts";
 import { readError } from "./extended_ack.ts";
-import { eachFrame, type Frame, frame, type Request } from "./request.ts";
+import { eachFrame, type Frame, frame, framedSize, type Request } from "./request.ts";
 
 // linux/netlink.h
 const NLMSG_NOOP = 1;
@@ -22,9 +22,9 @@ const NLMSG_DONE = 3;
 const NLM_F_MULTI = 0x2;
 const NLM_F_DUMP_INTR = 0x10;
 
-// The answers to so many refused requests fit the socket's receive buffer at its default limit
-// (net.core.rmem_max, 208 KiB), and so many bytes its send buffer.
-const BATCH_REQUESTS = 128;
+/** What the answer to a refused request takes at most in a receive buffer: those of a whole batch fit. */
+const ANSWER_BYTES = 3328;
+/** So many bytes fit a send buffer. */
 const BATCH_BYTES = 48 * 1024;
 // A list counts as so many: its answer comes in pieces of up to 32 KiB.
 const DUMP_WEIGHT = 16;
@@ -37,6 +37,8 @@ const ANSWER_MILLISECONDS = 10_000;
 
 /** The carrier of a connection's bytes: a netlink socket, or what a test puts in its place. */
 export interface Transport extends Disposable {
+  /** Bytes of answers that it holds until they are received. */
+  readonly room: number;
   /** Sends without holding up the event loop; minus an errno when refused. */
   send(bytes: Uint8Array<ArrayBuffer>): Promise<number>;
   /** Sends on this thread. */
@@ -83,11 +85,16 @@ export interface BatchOptions extends RequestOptions {
   stopOnError?: boolean;
 }
 
-/** What a batch resolves to: for each request its answer, or the error in its place. */
+/** What a list of requests resolves to: for each its answer, or the error in its place. */
 export type Results<Requests> = {
   -readonly [I in keyof Requests]: Requests[I] extends Request<infer Answer> ? Answer | NetlinkError
     : never;
 };
+
+/** The same for whatever is iterated. */
+export type BatchResults<Requests> = Requests extends readonly unknown[] ? Results<Requests>
+  : Requests extends Iterable<Request<infer Answer>> ? (Answer | NetlinkError)[]
+  : never;
 
 /** The table changed while the kernel was listing it, more often than was worth trying again. */
 export class InterruptedDumpError extends NetlinkError {
@@ -133,6 +140,8 @@ export interface Bracket {
 /** A connection to the netlink of one namespace; the namespace stays alive while it is open. */
 export class Connection implements Disposable {
   readonly #socket: Transport;
+  /** Requests that one system call may carry. */
+  readonly #most: number;
   readonly #pending = new Map<number, Pending>();
   /** The list that is being read bit by bit; the kernel answers one at a time. */
   #streaming: Pending | undefined;
@@ -143,6 +152,7 @@ export class Connection implements Disposable {
   /** A connection over a socket that it then owns. */
   constructor(socket: Transport) {
     this.#socket = socket;
+    this.#most = Math.floor(socket.room / ANSWER_BYTES);
   }
 
   /** A connection in the namespace of the calling thread, to rtnetlink unless another protocol is said. */
@@ -198,31 +208,43 @@ export class Connection implements Disposable {
     return unwrap<Answer>(this.#carryOutSync([request]));
   }
 
-  /** Sends many requests in as few `sendmsg` calls as fit; a result or an error for each, in order. */
-  async batch<const Requests extends readonly Request<unknown>[]>(
+  /**
+   * Sends many requests in as few `sendmsg` calls as fit; a result or an error for each, in order. What is
+   * iterated is asked for the next ones while the kernel is at those before; when it throws, the batch
+   * rejects with that as soon as those are done.
+   */
+  async batch<const Requests extends Iterable<Request<unknown>>>(
     requests: Requests,
     { stopOnError = false, signal }: BatchOptions = {},
-  ): Promise<Results<Requests>> {
+  ): Promise<BatchResults<Requests>> {
     const results: unknown[] = [];
-    for (const group of groups(requests, stopOnError ? 1 : BATCH_REQUESTS)) {
-      signal?.throwIfAborted();
-      results.push(...await this.#carryOut(group, signal));
-      if (stopOnError && results.at(-1) instanceof NetlinkError) break;
+    let underWay: unknown[] | Promise<unknown[]> = [];
+    try {
+      for (const group of groups(requests, stopOnError ? 1 : this.#most)) {
+        results.push(...await underWay);
+        underWay = [];
+        if (stopOnError && results.at(-1) instanceof NetlinkError) break;
+        signal?.throwIfAborted();
+        underWay = this.#carryOut(group, signal);
+      }
+      results.push(...await underWay);
+    } finally {
+      await Promise.allSettled([underWay]);
     }
-    return results as Results<Requests>;
+    return results as BatchResults<Requests>;
   }
 
   /** The same on this thread. */
-  batchSync<const Requests extends readonly Request<unknown>[]>(
+  batchSync<const Requests extends Iterable<Request<unknown>>>(
     requests: Requests,
     { stopOnError = false }: Omit<BatchOptions, "signal"> = {},
-  ): Results<Requests> {
+  ): BatchResults<Requests> {
     const results: unknown[] = [];
-    for (const group of groups(requests, stopOnError ? 1 : BATCH_REQUESTS)) {
+    for (const group of groups(requests, stopOnError ? 1 : this.#most)) {
       results.push(...this.#carryOutSync(group));
       if (stopOnError && results.at(-1) instanceof NetlinkError) break;
     }
-    return results as Results<Requests>;
+    return results as BatchResults<Requests>;
   }
 
   /**
@@ -365,7 +387,7 @@ export class Connection implements Disposable {
   #prepare({ requests, last }: Group) {
     this.#checkOpen();
     this.#underWay++;
-    const output = new Buffer();
+    const output = new Buffer(requests.reduce((sum, { body }) => sum + framedSize(body), 0));
     const pending = requests.map((request, index): Pending => {
       const sequence = this.#sequence = this.#sequence % 0xffffffff + 1;
       frame(output, request, sequence, index === last && request.form === "ack");
@@ -545,7 +567,7 @@ function silence(operation: string): NetlinkError {
  * refuses them.
  */
 function* groups(
-  requests: readonly Request<unknown>[],
+  requests: Iterable<Request<unknown>>,
   most: number,
 ): Generator<Request<unknown>[]> {
   let group: Request<unknown>[] = [];

@@ -52,6 +52,7 @@ export type {
 } from "./codec/shape.ts";
 export {
   type BatchOptions,
+  type BatchResults,
   type Bracket,
   Connection,
   type EventTransport,

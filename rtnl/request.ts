@@ -45,14 +45,15 @@ export interface Request<Answer> {
 
 /** Builds a request; values that don't fit their rows are refused here, before any kernel sees them. */
 export function request<Answer>(
-  spec: Pick<Request<Answer>, "operation" | "type" | "form" | "read" | "shape"> & {
-    flags?: number;
-    /** A message of this shape. */
-    values: object;
-  },
+  { operation, type, flags = 0, form, shape, read, values }:
+    & Pick<Request<Answer>, "operation" | "type" | "form" | "read" | "shape">
+    & {
+      flags?: number;
+      /** A message of this shape. */
+      values: object;
+    },
 ): Request<Answer> {
-  const { values, flags = 0, ...rest } = spec;
-  return { ...rest, flags, body: encode(spec.operation, spec.shape, values) };
+  return { operation, type, flags, body: encode(operation, shape, values), shape, form, read };
 }
 
 /** A request for all entries that a message, as a filter, asks for. */
@@ -97,29 +98,39 @@ export function changing(
   values: object,
   flags = 0,
 ): Request<void> {
-  return request({ operation, type, flags, form: "ack", shape, values, read: () => {} });
+  return request({ operation, type, flags, form: "ack", shape, values, read: nothing });
 }
+
+function nothing(): void {}
 
 /** The same for what is there already: it is not made anew. */
 export function ofExisting<Answer>(request: Request<Answer>): Request<Answer> {
   return { ...request, flags: request.flags & ~NLM_F_CREATE };
 }
 
+/** All messages are built in the same memory, one after the other. */
+const building = new Buffer();
+
 function encode(
   operation: string,
   shape: MessageShape,
   values: unknown,
 ): Uint8Array<ArrayBuffer> {
-  const output = new Buffer();
   try {
-    untypedCodec(shape).write(output, values);
+    untypedCodec(shape).write(building, values);
+    return building.take();
   } catch (error) {
+    building.clear();
     if (!(error instanceof ValueError)) throw error;
     throw new InputError(
       `Cannot ${operation}: ${error.path.join(".")}: ${error.message}`,
     );
   }
-  return output.finish();
+}
+
+/** How many bytes a message takes with its netlink header, up to the next one. */
+export function framedSize(body: Uint8Array): number {
+  return HEADER + body.length + 3 & ~3;
 }
 
 /** A request with its netlink header, as bytes: what `sendmsg` is given. */

@@ -36,7 +36,12 @@ import {
   trafficClass,
   type TrafficClassRequests,
 } from "./tc/mod.ts";
-import { type BatchOptions, Connection, type RequestOptions, type Results } from "./connection.ts";
+import {
+  type BatchOptions,
+  type BatchResults,
+  Connection,
+  type RequestOptions,
+} from "./connection.ts";
 import { Monitor, type MonitoredObject, type MonitorOptions } from "./monitor.ts";
 import { ping, type PingHost, type PingOptions, type PingReply } from "./ping.ts";
 import type { Request } from "./request.ts";
@@ -184,19 +189,37 @@ export class Rtnl implements Disposable {
     return this.#connection.requestSync(request);
   }
 
-  /** Sends many requests in as few system calls as fit; a result or an error for each, in order. */
-  batch<const Requests extends readonly Request<unknown>[]>(
+  /**
+   * Sends many requests in as few system calls as fit; a result or an error for each, in order.
+   *
+   * What is iterated is asked for the next requests while the kernel carries out those before, so that
+   * many need no more time to be built, and not all of them memory at once; when it throws, the batch
+   * rejects with that as soon as those are done.
+   *
+   * @example Many routes, built while they are sent
+   * ```ts
+   * import { route, Rtnl } from "@denolink/denolink";
+   *
+   * function* routes(oif: number) {
+   *   for (let i = 0; i < 256; i++) yield route.add({ dst: `10.9.${i}.0`, dstLength: 24, oif });
+   * }
+   * using rtnl = Rtnl.open();
+   * const { index } = await rtnl.links.get({ name: "eth0" });
+   * const refused = (await rtnl.batch(routes(index!))).filter((it) => it instanceof Error);
+   * ```
+   */
+  batch<const Requests extends Iterable<Request<unknown>>>(
     requests: Requests,
     options?: BatchOptions,
-  ): Promise<Results<Requests>> {
+  ): Promise<BatchResults<Requests>> {
     return this.#connection.batch(requests, options);
   }
 
   /** The same on this thread: returns with all the answers. */
-  batchSync<const Requests extends readonly Request<unknown>[]>(
+  batchSync<const Requests extends Iterable<Request<unknown>>>(
     requests: Requests,
     options?: Omit<BatchOptions, "signal">,
-  ): Results<Requests> {
+  ): BatchResults<Requests> {
     return this.#connection.batchSync(requests, options);
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatIpv4, formatIpv6, parseAddress } from "./ip.ts";
+import { formatIpv4, formatIpv6, ipv4Number, parseAddress } from "./ip.ts";
 import { type Codec, type Output, ValueError } from "./shape.ts";
 import { accessors } from "./source.ts";
 
@@ -212,7 +212,14 @@ export const ip: Codec<string> = {
     return end - start === 16 ? formatIpv6(bytes, start) : undefined;
   },
   write(output, value) {
-    const parsed = typeof value === "string" ? parseAddress(value) : undefined;
+    const isText = typeof value === "string";
+    const ipv4 = isText ? ipv4Number(value) : undefined;
+    if (ipv4 !== undefined) {
+      const at = output.reserve(4);
+      output.view.setUint32(at, ipv4);
+      return;
+    }
+    const parsed = isText ? parseAddress(value) : undefined;
     if (parsed === undefined) {
       throw new ValueError(
         `expected an IPv4 or IPv6 address, got ${show(value)}`,

@@ -22,6 +22,7 @@ export type Queued = Uint8Array<ArrayBuffer> | number;
 
 /** What another socket of the same kernel hears. */
 export class FakeEvents implements EventTransport {
+  readonly room = 128 * 3328;
   /** The groups that were joined. */
   groups: readonly number[] = [];
   nsid: number | undefined;
@@ -74,6 +75,7 @@ export class FakeEvents implements EventTransport {
 
 /** Answers each `sendmsg` with what the script queues for its requests. */
 export class FakeKernel implements Transport {
+  readonly room = 128 * 3328;
   /** All requests, in the groups in which they were sent. */
   readonly sent: Asked[][] = [];
   /** What a monitor hears. */
