@@ -351,9 +351,13 @@ export class Monitor<Objects extends MonitoredObject = MonitoredObject>
     try {
       while (!this.#closed) {
         const received = socket.receive();
-        if (received === undefined) yield* await this.#idle(socket);
-        else if (typeof received === "number") yield* this.#recover(socket);
-        else yield* this.#read(received, socket.nsid);
+        const events = received === undefined
+          ? await this.#idle(socket)
+          : typeof received === "number"
+          ? this.#recover(socket)
+          : this.#read(received, socket.nsid);
+        // One by one: `yield*` would wait for each event twice.
+        for (const event of events) yield event;
       }
       signal?.throwIfAborted();
     } finally {
@@ -451,7 +455,12 @@ class View {
 
   /** Notes a value; `replace`: the kernel says that it took another one's place. */
   set(value: Values, nsid: number | undefined, replace: boolean): Change {
-    const slot = this.#slot(value, nsid, true)!;
+    const key = this.#key(value, nsid);
+    const slot = this.#slots.get(key);
+    if (slot === undefined) {
+      this.#slots.set(key, [value]);
+      return { event: "new", value };
+    }
     const at = this.#indexOf(slot, value) ?? (replace ? 0 : slot.length);
     const old = slot[at];
     slot[at] = value;
@@ -460,10 +469,11 @@ class View {
 
   /** Forgets a value; some were never told of, such as tentative IPv6 addresses. */
   delete(value: Values, nsid: number | undefined): Change {
-    const slot = this.#slot(value, nsid, false);
+    const key = this.#key(value, nsid);
+    const slot = this.#slots.get(key);
     if (slot === undefined) return { event: "deleted", value };
     const [old] = slot.splice(this.#indexOf(slot, value) ?? 0, 1);
-    if (slot.length === 0) this.#slots.delete(this.#key(value, nsid));
+    if (slot.length === 0) this.#slots.delete(key);
     return { event: "deleted", value, old: old! };
   }
 
@@ -473,8 +483,11 @@ class View {
     this.#slots = new Map();
     const changes: Change[] = [];
     for (const value of list as Values[]) {
-      this.#slot(value, undefined, true)!.push(value);
-      const known = before.get(this.#key(value, undefined)) ?? [];
+      const key = this.#key(value, undefined);
+      const slot = this.#slots.get(key);
+      if (slot === undefined) this.#slots.set(key, [value]);
+      else slot.push(value);
+      const known = before.get(key) ?? [];
       const at = this.#indexOf(known, value);
       const [old] = at === undefined ? [] : known.splice(at, 1);
       if (old === undefined) changes.push({ event: "new", value });
@@ -489,15 +502,6 @@ class View {
     for (const key of this.#slots.keys()) {
       if (!key.startsWith(OWN)) this.#slots.delete(key);
     }
-  }
-
-  #slot(value: Values, nsid: number | undefined, make: boolean): Values[] | undefined {
-    const key = this.#key(value, nsid);
-    const slot = this.#slots.get(key);
-    if (slot !== undefined || !make) return slot;
-    const empty: Values[] = [];
-    this.#slots.set(key, empty);
-    return empty;
   }
 
   #key(value: Values, nsid: number | undefined): string {

@@ -32,7 +32,6 @@ import {
   type RepeatedShape,
   type Shape,
   type Table,
-  type UnknownAttribute,
   ValueError,
 } from "./shape.ts";
 import { messageWriter, type RowToWrite, structWriter, type Write } from "./writing.ts";
