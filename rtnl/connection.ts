@@ -117,7 +117,7 @@ export class InterruptedDumpError extends NetlinkError {
 interface Pending {
   readonly request: Request<unknown>;
   readonly sequence: number;
-  readonly read: Codec<unknown>["read"];
+  readonly codec: Codec<unknown>;
   readonly messages: unknown[];
   error?: NetlinkError;
   /** The errno by which the kernel says that answers were lost, perhaps this one's. */
@@ -394,7 +394,7 @@ export class Connection implements Disposable {
       const pending: Pending = {
         request,
         sequence,
-        read: untypedCodec(request.shape).read,
+        codec: untypedCodec(request.shape),
         messages: [],
         interrupted: false,
         done: false,
@@ -482,7 +482,7 @@ function accept(
     return;
   }
   if (pending.unwanted) return;
-  const message = pending.read(datagram, start, end);
+  const message = pending.codec.read(datagram, start, end);
   if (message === undefined) {
     pending.error = kernelError(request.operation, errnoOf("EBADMSG"));
   } else pending.messages.push(message);

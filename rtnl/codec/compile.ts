@@ -27,7 +27,6 @@ import {
   type Message,
   type MessageShape,
   type OneOfShape,
-  type Output,
   type RecordsShape,
   type RepeatedShape,
   type Shape,
@@ -191,12 +190,13 @@ function struct(fields: Fields): AnyCodec & { fields: readonly FieldToRead[] } {
     size += codec.size ?? 0;
     return { key, codec };
   });
-  return {
+  const codec = {
     size,
     fields: members,
-    read: madeRead(() => structReader(members)),
-    write: madeWrite(() => structWriter(members)),
+    read: ((...range) => (codec.read = structReader(members))(...range)) as Read,
+    write: ((...target) => (codec.write = structWriter(members))(...target)) as Write,
   };
+  return codec;
 }
 
 function list({ listOf, number, counting }: ListShape, root: () => AnyCodec): AnyCodec {
@@ -250,9 +250,11 @@ function array({ arrayOf, count }: ArrayShape): AnyCodec {
     for (let at = start; at < end; at += size) values.push(entry.read(input, at, at + size));
     return values;
   };
-  return {
+  const codec: AnyCodec = {
     ...(count === undefined ? {} : { size: size * count }),
-    read: numbers === undefined ? readEach : madeRead(() => numbersReader(numbers)),
+    read: numbers === undefined
+      ? readEach
+      : (...range) => (codec.read = numbersReader(numbers))(...range),
     write(output, values: unknown[]) {
       if (count !== undefined && values.length !== count) {
         throw new ValueError(`expected a list of ${count} values, got ${show(values)}`);
@@ -260,6 +262,7 @@ function array({ arrayOf, count }: ArrayShape): AnyCodec {
       each(values, (value) => entry.write(output, value));
     },
   };
+  return codec;
 }
 
 function records({ records }: RecordsShape): AnyCodec {
@@ -286,18 +289,6 @@ function records({ records }: RecordsShape): AnyCodec {
   };
 }
 
-/** A reader that is made when it is first called: a program uses few of all tables. */
-function madeRead(make: () => Read): Read {
-  let read: Read | undefined;
-  return (input, start, end) => (read ??= make())(input, start, end);
-}
-
-/** The same for a writer. */
-function madeWrite(make: () => Write): Write {
-  let write: Write | undefined;
-  return (output, value) => (write ??= make())(output, value);
-}
-
 /** A codec, and the flag bits that its attribute carries. */
 interface Form {
   codec: AnyCodec;
@@ -305,11 +296,12 @@ interface Form {
 }
 
 /** Attributes as an object; what no row fits is kept under `unknown`. */
-class TableCodec implements Codec<Values> {
+class TableCodec implements Codec<unknown> {
   readonly rows: readonly RowToWrite[];
   readonly #byNumber: Map<number, RowToWrite>;
-  readonly #read: Read;
-  readonly #write: Write;
+  // Made when first used, as a program uses few of all tables; then they take their own place.
+  read: Read = (...range) => (this.read = messageReader([], this.rows))(...range);
+  write: Write = (...target) => (this.write = messageWriter([], this.rows))(...target);
 
   constructor(table: Table, root: () => AnyCodec, header: Fields = {}) {
     this.rows = Object.entries(table).map(([key, [, number, shape]]) => ({
@@ -319,16 +311,6 @@ class TableCodec implements Codec<Values> {
       inHeader: key in header,
     }));
     this.#byNumber = new Map(this.rows.map((row) => [row.number, row]));
-    this.#read = madeRead(() => messageReader([], this.rows));
-    this.#write = madeWrite(() => messageWriter([], this.rows));
-  }
-
-  read(input: Input, start: number, end: number): Values | undefined {
-    return this.#read(input, start, end) as Values | undefined;
-  }
-
-  write(output: Output, values: Values): void {
-    this.#write(output, values);
   }
 
   locate(
@@ -336,7 +318,7 @@ class TableCodec implements Codec<Values> {
     start: number,
     end: number,
     offset: number,
-    values: Values = this.read(input, start, end) ?? {},
+    values = this.read(input, start, end) as Values ?? {},
   ): string[] | undefined {
     return this.#descend(
       input,
@@ -354,7 +336,7 @@ class TableCodec implements Codec<Values> {
     end: number,
     nest: number | undefined,
     number: number,
-    values: Values = this.read(input, start, end) ?? {},
+    values = this.read(input, start, end) as Values ?? {},
   ): string[] | undefined {
     if (nest === undefined) {
       const row = this.#byNumber.get(number);
@@ -447,8 +429,8 @@ function message({ header, attributes }: MessageShape): AnyCodec {
   const body: TableCodec = new TableCodec(attributes, () => codec, header);
   const valuesOf = (...range: Parameters<Read>) => (codec.read(...range) ?? {}) as Values;
   const codec: AnyCodec = {
-    read: madeRead(() => messageReader(head.fields, body.rows)),
-    write: madeWrite(() => messageWriter(head.fields, body.rows)),
+    read: (...range) => (codec.read = messageReader(head.fields, body.rows))(...range),
+    write: (...target) => (codec.write = messageWriter(head.fields, body.rows))(...target),
     locate: (input, start, end, offset) =>
       body.locate(input, start + align(head.size!), end, offset, valuesOf(input, start, end)),
     nameAt: (input, start, end, nest, number) =>

@@ -95,8 +95,10 @@ export function numbersReader(number: NumberFormat): Read {
 (input, start, end) => {
   if ((end - start) % ${number.size} !== 0) return undefined;
   const { view } = input;
-  const values = [];
-  for (let at = start; at < end; at += ${number.size}) values.push(${getting(number, "at")});
+  const values = new Array((end - start) / ${number.size});
+  for (let at = start, index = 0; at < end; at += ${number.size}) {
+    values[index++] = ${getting(number, "at")};
+  }
   return values;
 }`);
 }
