@@ -24,6 +24,26 @@ function decode<T>(codec: Codec<T>, bytes: Uint8Array): T | undefined {
 
 const hex = (bytes: Uint8Array) => bytes.toHex();
 
+Deno.test("what depends on another attribute is read wherever it stands, and once", () => {
+  const attribute = (type: number, payload: string) => {
+    const length = 4 + payload.length / 2;
+    const head = [length & 0xff, length >> 8, type & 0xff, type >> 8];
+    return hex(Uint8Array.from(head)) + payload + "00".repeat(-length & 3);
+  };
+  const kind = attribute(1, "7665746800");
+  const [data, again] = [attribute(0x8002, ""), attribute(2, "01")];
+  const codec = tableCodec(LINK_INFO);
+  const read = (...parts: string[]) => decode(codec, Uint8Array.fromHex(parts.join("")));
+  const unknown = [{ type: 2, bytes: Uint8Array.of(1) }];
+  assertEquals(read(kind, data), { kind: "veth", data: {} });
+  assertEquals(read(data, kind), { kind: "veth", data: {} });
+  assertEquals(read(kind, data, again), { kind: "veth", data: {}, unknown });
+  assertEquals(read(data, again, kind), { kind: "veth", data: {}, unknown });
+  assertEquals(read(data), { unknown: [{ type: 0x8002, bytes: new Uint8Array() }] });
+  // The first of a kind is taken, whatever comes behind it.
+  assertEquals(read(kind, attribute(1, "7800"))?.kind, "veth");
+});
+
 Deno.test("each scalar keeps its range, and refuses what is outside", () => {
   const { u8, u16, be16, u32, be32, s32, sbe32, u64, bool, text, mac, ip, bytes, presence } =
     scalars;

@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import {
   address,
   Connection,
@@ -145,6 +152,38 @@ Deno.test("reads and changes go in groups of their own", async () => {
   // So many answers that the kernel makes at once would not fit.
   await new Connection(kernel).batch(Array.from({ length: 20 }, () => link.list()));
   assertEquals(kernel.sent.slice(3).map((group) => group.length), [8, 8, 4]);
+});
+
+Deno.test("what is iterated is built while what came before is under way", async () => {
+  let built = 0;
+  const before: number[] = [];
+  const kernel = new FakeKernel((asked) => {
+    before.push(built);
+    return [acknowledgement(asked[0]!.sequence, 17), acknowledgement(asked.at(-1)!.sequence)];
+  });
+  function* changes() {
+    for (; built < 300; built++) yield link.set({ index: built + 1, up: true });
+  }
+  const results = await new Connection(kernel).batch(changes());
+  assertEquals(kernel.sent.map((group) => group.length), [128, 128, 44]);
+  // Never more than a group ahead, so that what is iterated may be without end.
+  assertEquals(before, [128, 256, 300]);
+  assertEquals(
+    results.flatMap((result, index) => result instanceof ExistsError ? [index] : []),
+    [0, 128, 256],
+  );
+});
+
+Deno.test("when building throws, what was sent is waited for, and nothing follows", async () => {
+  const kernel = new FakeKernel((asked) => [acknowledgement(asked.at(-1)!.sequence)]);
+  function* changes() {
+    for (let index = 1;; index++) yield link.set({ index: index > 200 ? NaN : index, up: true });
+  }
+  using connection = new Connection(kernel);
+  const error = await assertRejects(() => connection.batch(changes()), InputError);
+  assertMatch(error.message, /^Cannot set link number NaN: index: expected a whole number/);
+  assertEquals(kernel.sent.map((group) => group.length), [128]);
+  assertEquals(await connection.batch([link.set({ index: 1, up: true })]), [undefined]);
 });
 
 /** The names in an answer. */
