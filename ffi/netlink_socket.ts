@@ -184,14 +184,13 @@ export class NetlinkSocket implements Disposable {
   async send(bytes: Uint8Array<ArrayBuffer>): Promise<number> {
     this.#makeRoom(bytes.length);
     const header = messageHeader(bytes);
-    inFlight.add(header).add(bytes);
+    inFlight.push(header, bytes);
     try {
       const sent = await libc().sendmsgAsync(this.fd, header, 0);
       // The pool thread's errno can't be read. What was not sent was not carried out: ask again here.
       return sent < 0 ? this.sendSync(bytes) : Number(sent);
     } finally {
-      inFlight.delete(header);
-      inFlight.delete(bytes);
+      inFlight.splice(inFlight.indexOf(header), 2);
     }
   }
 
@@ -273,7 +272,7 @@ export class NetlinkSocket implements Disposable {
 }
 
 // What a pool thread reads must not be collected while it does.
-const inFlight = new Set<ArrayBufferView>();
+const inFlight: ArrayBufferView[] = [];
 
 /** struct msghdr with one struct iovec behind it, for 64-bit systems. */
 function messageHeader(

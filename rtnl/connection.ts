@@ -127,6 +127,8 @@ interface Pending {
   done: boolean;
   /** Nobody waits for the rest of a list. */
   unwanted?: boolean;
+  /** Ends the keeping of its number, where it is a list that is read bit by bit. */
+  forget?: () => void;
 }
 
 /** The messages before and after the changes of a transaction, which the kernel then makes as one. */
@@ -142,7 +144,8 @@ export class Connection implements Disposable {
   readonly #socket: Transport;
   /** Requests that one system call may carry. */
   readonly #most: number;
-  readonly #pending = new Map<number, Pending>();
+  /** Those of each system call that are not answered yet, numbered one after the other. */
+  readonly #open: (readonly Pending[])[] = [];
   /** The list that is being read bit by bit; the kernel answers one at a time. */
   #streaming: Pending | undefined;
   #sequence = 0;
@@ -314,7 +317,7 @@ export class Connection implements Disposable {
   }
 
   async #exchange(group: Group): Promise<Pending[]> {
-    const { bytes, pending, forget } = this.#prepare(group);
+    const { bytes, pending, forget, release } = this.#prepare(group);
     try {
       check(group.operation, await this.#socket.send(bytes));
       while (!this.#receive(pending, group)) {
@@ -325,12 +328,13 @@ export class Connection implements Disposable {
       return pending;
     } finally {
       forget();
+      release();
     }
   }
 
   #exchangeSync(group: Group): Pending[] {
     if (group.requests.some(({ form }) => form === "dump")) this.#finish(this.#streaming);
-    const { bytes, pending, forget } = this.#prepare(group);
+    const { bytes, pending, forget, release } = this.#prepare(group);
     try {
       check(group.operation, this.#socket.sendSync(bytes));
       while (!this.#receive(pending, group)) {
@@ -341,22 +345,24 @@ export class Connection implements Disposable {
       return pending;
     } finally {
       forget();
+      release();
     }
   }
 
   /** Asks for a list, and leaves its answer to be read bit by bit. */
   #startDump(request: Request<unknown>): Pending {
     this.#finish(this.#streaming);
-    const { bytes, pending: [dump], release } = this.#prepare(groupOf([request]));
+    const { bytes, pending, release, forget } = this.#prepare(groupOf([request]));
     release();
-    this.#streaming = dump;
+    const dump = this.#streaming = pending[0]!;
+    dump.forget = forget;
     const sent = this.#socket.sendSync(bytes);
     if (sent < 0) {
-      this.#pending.delete(dump!.sequence);
-      dump!.done = true;
+      forget();
+      dump.done = true;
     }
     check(request.operation, sent);
-    return dump!;
+    return dump;
   }
 
   /** Reads on until a list has so many messages, or all. */
@@ -366,7 +372,7 @@ export class Connection implements Disposable {
       if (this.#receiveOne()) continue;
       if (!await this.#socket.wait(ANSWER_MILLISECONDS)) throw silence(dump.request.operation);
     }
-    if (dump.done) this.#pending.delete(dump.sequence);
+    if (dump.done) dump.forget?.();
   }
 
   /** Reads the rest of a list that somebody else wants the kernel's attention for. */
@@ -375,7 +381,7 @@ export class Connection implements Disposable {
       if (this.#receiveOne()) continue;
       if (!this.#socket.waitSync(ANSWER_MILLISECONDS)) throw silence(dump.request.operation);
     }
-    if (dump !== undefined) this.#pending.delete(dump.sequence);
+    dump?.forget?.();
     if (this.#streaming === dump) this.#streaming = undefined;
   }
 
@@ -388,28 +394,31 @@ export class Connection implements Disposable {
     this.#checkOpen();
     this.#underWay++;
     const output = new Buffer(requests.reduce((sum, { body }) => sum + framedSize(body), 0));
+    if (this.#sequence > 0xffffffff - requests.length) this.#sequence = 0;
     const pending = requests.map((request, index): Pending => {
-      const sequence = this.#sequence = this.#sequence % 0xffffffff + 1;
+      const sequence = ++this.#sequence;
       frame(output, request, sequence, index === last && request.form === "ack");
-      const pending: Pending = {
-        request,
-        sequence,
-        codec: untypedCodec(request.shape),
-        messages: [],
-        interrupted: false,
-        done: false,
-      };
-      this.#pending.set(sequence, pending);
-      return pending;
+      const codec = untypedCodec(request.shape);
+      return { request, sequence, codec, messages: [], interrupted: false, done: false };
     });
+    // No Map: its old tables hold what was in them, and the last of them the next one, until all are collected.
+    this.#open.push(pending);
+    const forget = () => {
+      const at = this.#open.indexOf(pending);
+      if (at >= 0) this.#open.splice(at, 1);
+    };
     const release = () => {
       if (--this.#underWay === 0 && this.#closing) this.#socket.close();
     };
-    const forget = () => {
-      pending.forEach(({ sequence }) => this.#pending.delete(sequence));
-      release();
-    };
-    return { bytes: output.finish(), pending, release, forget };
+    return { bytes: output.finish(), pending, forget, release };
+  }
+
+  #find(sequence: number): Pending | undefined {
+    for (const group of this.#open) {
+      const found = group[sequence - group[0]!.sequence];
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   /** Takes what is queued until these requests are answered; false when the queue ends before. */
@@ -440,14 +449,14 @@ export class Connection implements Disposable {
     let pending: Pending | undefined;
     eachFrame(datagram, (frame) => {
       // The messages of a list have its number all.
-      if (pending?.sequence !== frame.sequence) pending = this.#pending.get(frame.sequence);
+      if (pending?.sequence !== frame.sequence) pending = this.#find(frame.sequence);
       if (pending !== undefined) accept(pending, datagram, frame);
     });
   }
 
   /** Answers were dropped: no one can tell whose, so every open request hears of it, and lists are read anew. */
   #lost(errno: number): void {
-    for (const pending of this.#pending.values()) {
+    for (const pending of this.#open.flat()) {
       if (pending.done) continue;
       pending.done = true;
       if (pending.request.form === "dump") pending.interrupted = true;
