@@ -108,14 +108,13 @@ export async function deleteLinks(host: Rtnl, attachments: readonly Found[]): Pr
   }
   // 30 random bits: a group that nobody else has.
   const group = 1 + crypto.getRandomValues(new Uint32Array(1))[0]! % 0x3fffffff;
-  // Those that are gone meanwhile need no group.
-  await host.batch(attachments.map(({ index }) => link.set({ index, group })));
-  await absentIsFalse(() =>
-    host.request({
-      ...link.delete({ group }),
-      operation: `detach ${attachments.length} containers`,
-    })
-  );
+  const answers = await host.batch([
+    // Those that are gone meanwhile need no group.
+    ...attachments.map(({ index }) => link.set({ index, group })),
+    { ...link.delete({ group }), operation: `detach ${attachments.length} containers` },
+  ]);
+  const deleted = answers.at(-1);
+  if (deleted instanceof NetlinkError && !(deleted instanceof NotFoundError)) throw deleted;
 }
 
 /** Deletes the link of an attach that was interrupted; false when there is none. The host's lock is held. */

@@ -5,7 +5,7 @@ import { expect, row } from "../row.ts";
 import { specOf } from "./attach.ts";
 
 export default row({
-  work: "event loop while so many detaches are in flight: p99 delay of a timer",
+  work: "event loop while so many detaches, done as one group, are in flight: p99 delay of a timer",
   unit: "ms",
   sizes: [100],
   quick: [20],
