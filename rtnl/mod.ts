@@ -38,6 +38,7 @@ export type {
   ListShape,
   Message,
   MessageShape,
+  NumberFormat,
   OneOfShape,
   Output,
   RecordsShape,
