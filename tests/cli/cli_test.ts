@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { COMMANDS } from "../../cli/commands.ts";
+import { FILES, load } from "../../cli/commands.ts";
 import { helpOf, nameOf, optionsOf } from "../../cli/command.ts";
 import { createVethPair, Netns } from "../../mod.ts";
 import { kernelTest, runIn } from "../support.ts";
@@ -294,8 +294,17 @@ kernelTest("a missing privilege is one sentence that names it", NEEDS, async (ke
   );
 });
 
-Deno.test("each command's help names its options and has an example", () => {
-  for (const command of COMMANDS) {
+Deno.test("the files of commands are listed with the words that they begin with", async () => {
+  for (const { nouns, inFull, load } of FILES) {
+    const commands = await load();
+    const first = new Set(commands.flatMap(({ words }) => words[0]!));
+    assertEquals([...first], [...nouns]);
+    for (const command of commands) assertEquals(command.inFull, inFull, nameOf(command));
+  }
+});
+
+Deno.test("each command's help names its options and has an example", async () => {
+  for (const command of await load()) {
     const help = helpOf(command);
     for (const option of Object.keys(optionsOf(command))) {
       assertStringIncludes(help, `--${option}`, nameOf(command));
@@ -311,7 +320,7 @@ kernelTest("help and version go to standard output", NEEDS, async () => {
     assertEquals({ code, stderr }, { code: 0, stderr: "" });
     assert(stdout.length > 4);
   }
-  for (const command of COMMANDS) {
+  for (const command of await load()) {
     const { code, stdout } = await denolink([...nameOf(command).split(" "), "--help"]);
     assertEquals(code, 0);
     assertEquals(stdout.trimEnd(), helpOf(command));

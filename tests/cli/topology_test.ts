@@ -5,7 +5,6 @@ import {
   COLOURED,
   DONE,
   driftResult,
-  FileError,
   placed,
   PLAIN,
   PLANNED,
@@ -13,6 +12,7 @@ import {
   type Source,
   TOPOLOGY_COMMANDS,
 } from "../../cli/topology.ts";
+import { FileError } from "../../cli/errors.ts";
 import { errnoOf } from "../../ffi/errno.ts";
 import { NetlinkError } from "../../mod.ts";
 import {

@@ -173,8 +173,9 @@ function recording(rtnl: Rtnl, changes: string[]): Rtnl {
       return rtnl.request(request);
     },
     batch: (requests: Parameters<Rtnl["batch"]>[0]) => {
-      write(requests);
-      return rtnl.batch(requests);
+      const all = [...requests];
+      write(all);
+      return rtnl.batch(all);
     },
   } as unknown as Rtnl;
 }
