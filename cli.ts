@@ -11,13 +11,6 @@
  */
 
 import {
-  InputError,
-  NetlinkError,
-  PoolExhaustedError,
-  RemoteError,
-  UnsupportedError,
-} from "./mod.ts";
-import {
   check,
   type Command,
   helpOf,
@@ -26,11 +19,12 @@ import {
   optionsOf,
   type Result,
 } from "./cli/command.ts";
-import { beginningWith, COMMANDS, find } from "./cli/commands.ts";
-import { UsageError } from "./cli/errors.ts";
-import { COMMON, type Options, refuse, takeApart } from "./cli/options.ts";
-import { FileError } from "./cli/topology.ts";
+import { beginningWith, find, load } from "./cli/commands.ts";
+import { FileError, UsageError } from "./cli/errors.ts";
+import { COMMON, firstWord, type Options, refuse, takeApart } from "./cli/options.ts";
 import config from "./deno.json" with { type: "json" };
+import { InputError, NetlinkError, UnsupportedError } from "./ffi/errors.ts";
+import { PoolExhaustedError } from "./overlay/pool.ts";
 
 /** Where a command writes. */
 export interface Output {
@@ -44,12 +38,19 @@ export interface Output {
 export async function main(argv: readonly string[], output: Output = STANDARD): Promise<number> {
   let command: Command | undefined;
   try {
-    const all = takeApart(argv, OPTIONS, isForeign);
+    const commands = await load(await firstWord(argv));
+    const all = await takeApart(
+      argv,
+      optionsOfAll(commands),
+      (words) => isForeign(commands, words),
+    );
     if (all.has("version")) return print(config.version, output);
     const words = all.words[0] === "help" ? all.words.slice(1) : all.words;
     const wantsHelp = all.has("help") || words !== all.words;
-    if (wantsHelp && !isWhole(words)) return print(helpOfAll(beginningWith(words)), output);
-    const found = find(words);
+    if (wantsHelp && !isWhole(commands, words)) {
+      return print(helpOfAll(beginningWith(commands, words)), output);
+    }
+    const found = find(commands, words);
     command = found.command;
     const typed = { ...all, words: words.slice(found.taken) };
     if (wantsHelp) return print(helpOf(command, typed.words), output);
@@ -67,25 +68,27 @@ export async function main(argv: readonly string[], output: Output = STANDARD): 
   }
 }
 
-/** The options of all commands: which of them take a value is the same everywhere. */
-const OPTIONS: Options = {
-  ...Object.assign({}, ...COMMANDS.map(({ options }) => options)),
-  ...COMMON,
-  version: { help: "print the version" },
-};
+/** The options of several commands: which of them take a value is the same everywhere. */
+function optionsOfAll(commands: readonly Command[]): Options {
+  return {
+    ...Object.assign({}, ...commands.map(({ options }) => options)),
+    ...COMMON,
+    version: { help: "print the version" },
+  };
+}
 
 /** Whether the words so far end where another program's begin. */
-function isForeign(words: readonly string[]): boolean {
+function isForeign(commands: readonly Command[], words: readonly string[]): boolean {
   if (words.length < 2) return false;
-  const last = beginningWith(words.slice(0, 2));
+  const last = beginningWith(commands, words.slice(0, 2));
   const from = last.length === 1 ? last[0]!.foreignFrom : undefined;
   return from !== undefined && words.length >= 2 + from;
 }
 
 /** Whether the words name one command, and not a noun that has several. */
-function isWhole(words: readonly string[]): boolean {
+function isWhole(commands: readonly Command[], words: readonly string[]): boolean {
   if (words.length === 0) return false;
-  const { command, taken } = find(words);
+  const { command, taken } = find(commands, words);
   return taken === command.words.length;
 }
 
@@ -103,7 +106,6 @@ function explain(error: unknown, command: Command | undefined, output: Output): 
   const expected = [
     InputError,
     NetlinkError,
-    RemoteError,
     UnsupportedError,
     PoolExhaustedError,
     OutputError,

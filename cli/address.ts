@@ -4,7 +4,9 @@
  * @module
  */
 
-import { type Address, InputError, type Link, NetlinkError } from "../mod.ts";
+import { InputError, NetlinkError } from "../ffi/errors.ts";
+import type { Address } from "../rtnl/address.ts";
+import type { Link } from "../rtnl/link.ts";
 import { address as requests } from "../rtnl/address.ts";
 import { ofExisting, type Request } from "../rtnl/request.ts";
 import { type Command, LIST, type Result } from "./command.ts";

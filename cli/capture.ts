@@ -5,7 +5,7 @@
  * @module
  */
 
-import { InputError } from "../mod.ts";
+import { InputError } from "../ffi/errors.ts";
 
 /** The datagrams of a capture, each one or more messages. */
 export function readCapture(bytes: Uint8Array): Uint8Array[] {

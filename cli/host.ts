@@ -4,7 +4,11 @@
  * @module
  */
 
-import { InputError, type Link, Netns, type NetnsOptions, type NetnsTarget, Rtnl } from "../mod.ts";
+import { InputError } from "../ffi/errors.ts";
+import { Netns, type NetnsOptions } from "../netns/netns.ts";
+import type { NetnsTarget } from "../netns/target.ts";
+import type { Link } from "../rtnl/link.ts";
+import { Rtnl } from "../rtnl/rtnl.ts";
 import { hint, UsageError } from "./errors.ts";
 import type { Option, Typed } from "./options.ts";
 

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { InputError, type Link, type LinkSpec } from "../mod.ts";
+import { InputError } from "../ffi/errors.ts";
 import { formatAddress } from "../rtnl/codec/ip.ts";
+import type { Link, LinkSpec } from "../rtnl/link.ts";
 import { type Command, LIST, type Result } from "./command.ts";
 import { hint } from "./errors.ts";
 import {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type Neighbour, NetlinkError } from "../mod.ts";
-import { neighbour as requests } from "../rtnl/neighbour.ts";
+import { NetlinkError } from "../ffi/errors.ts";
+import { type Neighbour, neighbour as requests } from "../rtnl/neighbour.ts";
 import { ofExisting, type Request } from "../rtnl/request.ts";
 import { parseAddress } from "../rtnl/codec/ip.ts";
 import { type Command, LIST, type Result } from "./command.ts";

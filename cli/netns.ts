@@ -4,7 +4,10 @@
  * @module
  */
 
-import { type HeldNetns, InputError, Netns, NotFoundError, Rtnl } from "../mod.ts";
+import { InputError, NotFoundError } from "../ffi/errors.ts";
+import type { HeldNetns } from "../netns/held.ts";
+import { Netns } from "../netns/netns.ts";
+import { Rtnl } from "../rtnl/rtnl.ts";
 import { type Command, LIST, type Result } from "./command.ts";
 import { target, where } from "./host.ts";
 import type { Typed } from "./options.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { NetlinkError, type PingOptions, type PingReply } from "../mod.ts";
+import { NetlinkError } from "../ffi/errors.ts";
+import type { PingOptions, PingReply } from "../rtnl/ping.ts";
 import type { Command, Result } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { numberOf, openHost } from "./host.ts";

@@ -4,9 +4,10 @@
  * @module
  */
 
-import { NetlinkError, type Nexthop, type Route } from "../mod.ts";
+import { NetlinkError } from "../ffi/errors.ts";
+import type { Nexthop } from "../rtnl/nexthop.ts";
 import { ofExisting, type Request } from "../rtnl/request.ts";
-import { route as requests, ROUTE_METRICS } from "../rtnl/route.ts";
+import { type Route, route as requests, ROUTE_METRICS } from "../rtnl/route.ts";
 import { type Command, LIST, type Result } from "./command.ts";
 import { choice, device, hex, ip, meaning, number, refuseUnless, words } from "./forms.ts";
 import { ENCAP, printEncap } from "./encap.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { listSysctls, NetlinkError, NotFoundError, readSysctl, setSysctls } from "../mod.ts";
+import { NetlinkError, NotFoundError } from "../ffi/errors.ts";
+import { listSysctls, readSysctl, setSysctls } from "../netns/sysctl.ts";
 import type { Command, Result } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { where } from "./host.ts";

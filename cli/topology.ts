@@ -4,7 +4,9 @@
  * @module
  */
 
-import { InputError, type Link, listLinks, type NetnsOptions } from "../mod.ts";
+import { InputError } from "../ffi/errors.ts";
+import type { NetnsOptions } from "../netns/netns.ts";
+import { listLinks } from "../overlay/links.ts";
 import {
   apply,
   type Change,
@@ -28,8 +30,9 @@ import {
 } from "../overlay/topology/mod.ts";
 import { describeProblem, formatPath } from "../overlay/topology/problem.ts";
 import { formatTopology, parseTopology, type TopologyFile } from "../overlay/topology/yaml.ts";
+import type { Link } from "../rtnl/link.ts";
 import type { Command, Result } from "./command.ts";
-import { UsageError } from "./errors.ts";
+import { FileError, UsageError } from "./errors.ts";
 import { where } from "./host.ts";
 import type { Typed } from "./options.ts";
 import { plain } from "./plain.ts";
@@ -104,25 +107,6 @@ export const TOPOLOGY_COMMANDS: readonly Command[] = [
     run: graph,
   },
 ];
-
-/**
- * What is wrong with a topology's file, or which of its lines failed: `lab.yaml:12:7: key: message`, as
- * compilers say it.
- */
-export class FileError extends Error {
-  /** The class's name. */
-  override name = "FileError";
-  /** What there is to say, a line for each place. */
-  readonly lines: readonly string[];
-  /** The exit status: 2 for a bad file, 1 for what the kernel refused. */
-  readonly status: 1 | 2;
-
-  constructor(lines: readonly string[], status: 1 | 2, cause: Error) {
-    super(lines.join("\n"), { cause });
-    this.lines = lines;
-    this.status = status;
-  }
-}
 
 /** A topology, and the name of the file that it was read from. */
 export interface Source extends TopologyFile {
