@@ -6,7 +6,7 @@
 
 import { NetlinkError } from "../../ffi/errors.ts";
 import { findHeld } from "../../netns/held.ts";
-import { listNamed } from "../../netns/named.ts";
+import { findNamed as findNetns, listNamed, type NamedNetns } from "../../netns/named.ts";
 import { Netns } from "../../netns/netns.ts";
 import { type Address, address } from "../../rtnl/address.ts";
 import { bridgeVlan } from "../../rtnl/bridge_vlan.ts";
@@ -94,10 +94,20 @@ async function lookInside(
 async function findNamed(places: Places, wanted: State): Promise<void> {
   const known = new Set(places.all().map(({ netns }) => netns.id));
   const others = listNamed().filter(({ id }) => id !== undefined && !known.has(id));
-  await inParts(others, async ({ name }) => {
-    using netns = absentIsUndefined(() => Netns.open({ name }));
+  await inParts(others, async (named) => {
+    using netns = openListed(named);
     if (netns !== undefined) await takeIn(places, wanted, netns);
   });
+}
+
+/** A named one that was there a moment ago; others make and remove theirs meanwhile. */
+function openListed({ name, id }: NamedNetns): Netns | undefined {
+  try {
+    return Netns.open({ name });
+  } catch (error) {
+    if (findNetns(name) === id) throw error;
+    return undefined;
+  }
 }
 
 /** The same for those without a name, which the host remembers. */
