@@ -4,6 +4,7 @@
  * @module
  */
 
+import { findHeld } from "../netns/held.ts";
 import { connect, type NetnsOptions } from "../netns/netns.ts";
 import { NetlinkError, NotFoundError } from "../ffi/errors.ts";
 import { LINK, link, type LinkSpec } from "../rtnl/link.ts";
@@ -129,13 +130,19 @@ export async function deleteHalfMade(host: Rtnl, owner: string): Promise<boolean
  * The kernel does it too, but in the background, which may be a while after the container has ended.
  */
 export async function deleteDead(host: Rtnl): Promise<boolean> {
-  // The last reference to a namespace may be a socket's, which the kernel drops some milliseconds late.
-  for (let attempts = 0; attempts < 10; attempts++) {
+  for (let attempts = 0; attempts < DYING_ATTEMPTS; attempts++) {
     if (await deleteDeadNow(host)) return true;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    // The last reference to a namespace may be a socket's, which the kernel drops late when it has much to do.
+    const held = new Set(findHeld().map(({ id }) => id));
+    if ((await findAttachments(host)).every(({ netns }) => held.has(netns))) return false;
+    await new Promise((resolve) => setTimeout(resolve, DYING_MILLISECONDS));
   }
   return false;
 }
+
+/** How often to look whether a namespace that nobody holds is gone, and how long to wait in between. */
+const DYING_ATTEMPTS = 50;
+const DYING_MILLISECONDS = 20;
 
 async function deleteDeadNow(host: Rtnl): Promise<boolean> {
   const found = (await findAttachments(host)).filter(({ nsid }) => nsid !== undefined);
