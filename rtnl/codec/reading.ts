@@ -38,14 +38,14 @@ export function messageReader(fields: readonly FieldToRead[], rows: readonly Row
   const source = new Source();
   const keys = [...new Set([...fields, ...rows].map(({ key }) => key))];
   const header = sizeOf(fields);
-  const inner = rows.some(({ by }) => by !== undefined && waits(by.key, fields));
+  const someWait = rows.some(({ by }) => waits(by?.key, fields));
   return source.compile(`
 (() => {
   ${constructor(fields, keys)}
   return function read(input, start, end) {
     ${header === 0 ? "" : `if (end - start < ${header}) return undefined;`}
     const { view } = input;
-    let ${[...keys.map(local), "value"].join(", ")}, unknown${inner ? ", later" : ""};
+    let ${[...keys.map(local), "value"].join(", ")}, unknown${someWait ? ", later" : ""};
     ${fieldStatements(source, fields).join("\n    ")}
     let at = start + ${align(header)};
     while (at + 4 <= end) {
@@ -60,7 +60,7 @@ export function messageReader(fields: readonly FieldToRead[], rows: readonly Row
       (unknown ??= []).push({ type, bytes: input.bytes.slice(from, to) });
     }
     if (at < end) return undefined;
-    ${inner ? laterStatements(source, rows, fields) : ""}
+    ${someWait ? laterStatements(source, rows, fields) : ""}
     value = new Value(${keys.map(local).join(", ")});
     if (unknown !== undefined) value.unknown = unknown;
     return value;
@@ -113,8 +113,8 @@ function constructor(sure: readonly FieldToRead[], keys: readonly string[]): str
   );
   const sets = keys.map((key) =>
     always.has(key)
-      ? `this.${key} = ${local(key)};`
-      : `if (${local(key)} !== undefined) this.${key} = ${local(key)};`
+      ? `this${property(key)} = ${local(key)};`
+      : `if (${local(key)} !== undefined) this${property(key)} = ${local(key)};`
   );
   return `function Value(${keys.map(local).join(", ")}) { ${sets.join(" ")} }
   Value.prototype = Object.prototype;`;
@@ -150,29 +150,24 @@ export function valueAt(
 function caseOf(source: Source, row: RowToRead, mayWait: boolean): string {
   const { key, number, codec, by, repeated, inHeader } = row;
   const own = local(key);
-  const take = (from: string, to: string, done: string) => {
-    if (by !== undefined) {
-      const chosen = `${source.name(by)}.codecFor(${local(by.key)})?.read(input, ${from}, ${to})`;
-      return `if (${own} === undefined && (${own} = ${chosen}) !== undefined) ${done}`;
-    }
-    const value = valueAt(source, codec!, from, to);
-    if (repeated) {
-      return `if ((value = ${value}) !== undefined) { (${own} ??= []).push(value); ${done} }`;
-    }
-    if (codec!.number !== undefined) {
-      const fits = `${to} - ${from} === ${codec!.number.size}${
-        inHeader ? "" : ` && ${own} === undefined`
-      }`;
-      return `if (${fits}) { ${own} = ${value}; ${done} }`;
-    }
-    return inHeader
-      ? `if ((value = ${value}) !== undefined) { ${own} = value; ${done} }`
-      : `if (${own} === undefined && (${own} = ${value}) !== undefined) ${done}`;
-  };
+  const value = by === undefined
+    ? valueAt(source, codec!, "from", "to")
+    : `${source.name(by)}.codecFor(${local(by.key)})?.read(input, from, to)`;
+  // The first is taken, but for what replaces a field of the header.
+  const isFree = inHeader ? "true" : `${own} === undefined`;
+  const size = codec?.number?.size;
+  const take = repeated ? `(${own} ??= []).push(value)` : `${own} = value`;
+  const fits = size === undefined ? "true" : `to - from === ${size}`;
   const wait = mayWait
-    ? `if (${local(by!.key)} === undefined) { (later ??= []).push({ type, from, to }); continue; } `
+    ? `if (${local(by!.key)} === undefined) { (later ??= []).push({ type, from, to }); continue; }`
     : "";
-  return `case ${number}: ${wait}${take("from", "to", "continue;")} break;`;
+  return `case ${number}:
+          ${wait}
+          if (${repeated ? "true" : isFree} && ${fits} && (value = ${value}) !== undefined) {
+            ${take};
+            continue;
+          }
+          break;`;
 }
 
 /** Whether an attribute may stand before what it depends on. */
@@ -195,15 +190,22 @@ function laterStatements(
     }`;
 }
 
-function sizeOf(fields: readonly FieldToRead[]): number {
+/** Bytes of a header. */
+export function sizeOf(fields: readonly FieldToRead[]): number {
   return fields.reduce((sum, { codec }) => sum + (codec.size ?? 0), 0);
 }
 
+/** Up to the next attribute. */
 export function align(size: number): number {
   return (size + 3) & ~3;
 }
 
-/** The variable of a key, which may be a word of the language. */
+/** The variable of a key, whatever that is made of. */
 export function local(key: string): string {
-  return `_${key}`;
+  return `_${key.replace(/\W/g, (char) => `$${char.charCodeAt(0)}`)}`;
+}
+
+/** The access to a property. */
+export function property(key: string): string {
+  return `[${JSON.stringify(key)}]`;
 }

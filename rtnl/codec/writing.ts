@@ -5,7 +5,15 @@
  */
 
 import { close, each, expectObject } from "./payloads.ts";
-import { align, type FieldToRead, local, type RowToRead, valueAt } from "./reading.ts";
+import {
+  align,
+  type FieldToRead,
+  local,
+  property,
+  type RowToRead,
+  sizeOf,
+  valueAt,
+} from "./reading.ts";
 import { type Codec, type NumberFormat, type Output, ValueError } from "./shape.ts";
 import { setting, Source } from "./source.ts";
 
@@ -68,8 +76,8 @@ function failure(source: Source): string {
 }
 
 function fieldStatement(source: Source, { key, codec }: FieldToRead): string {
-  const said = `values.${key}`;
-  return `key = "${key}";
+  const said = `values${property(key)}`;
+  return `key = ${JSON.stringify(key)};
     if (${said} === undefined) output.reserve(${codec.size ?? 0});
     else ${
     written(source, codec, said, (value, size, format) =>
@@ -79,7 +87,7 @@ function fieldStatement(source: Source, { key, codec }: FieldToRead): string {
 
 function rowStatement(source: Source, row: RowToWrite, fields: readonly FieldToRead[]): string {
   const { key, number, codec, repeated, inHeader } = row;
-  const said = `values.${key}`;
+  const said = `values${property(key)}`;
   const own = local(key);
   // What the header has said already is not said again.
   const isNews = inHeader ? ` && ${own} !== ${inHeaderOf(source, key, fields)}` : "";
@@ -95,7 +103,7 @@ function rowStatement(source: Source, row: RowToWrite, fields: readonly FieldToR
     : `if (!${source.name(codec)}.omits(${own})) { ${appended(source, row, own)} }`;
   return `const ${own} = ${said};
     if (${own} !== undefined${isNews}) {
-      key = "${key}";
+      key = ${JSON.stringify(key)};
       ${statement}
     }`;
 }
@@ -174,8 +182,4 @@ function writeUnknown(
     output.bytes.set(bytes, start + NLA_HEADER);
     close(output, start, type);
   }
-}
-
-function sizeOf(fields: readonly FieldToRead[]): number {
-  return fields.reduce((sum, { codec }) => sum + (codec.size ?? 0), 0);
 }

@@ -44,6 +44,23 @@ Deno.test("what depends on another attribute is read wherever it stands, and onc
   assertEquals(read(kind, attribute(1, "7800"))?.kind, "veth");
 });
 
+Deno.test("a key may be any text, and what is repeated may depend on another attribute", () => {
+  const { u8, text } = scalars;
+  const codec = tableCodec({
+    class: ["X_CLASS", 1, u8],
+    "two words": ["X_TWO", 2, u8],
+    'a"b': ["X_QUOTED", 3, { flags: u8, names: { "it's": 1 } }],
+    kind: ["X_KIND", 4, text],
+    each: ["X_EACH", 5, { repeated: { by: "kind", of: { n: u8, t: text } } }],
+  });
+  for (const [kind, each] of [["n", [1, 2]], ["t", ["a", "b", "c"]]]) {
+    const value = { class: 1, "two words": 2, 'a"b': ["it's"], kind, each };
+    assertEquals(decode(codec, encode(codec, value as never)), value as never);
+  }
+  const error = assertThrows(() => encode(codec, { 'a"b': ["no"] } as never), ValueError);
+  assertEquals(error.path, ['a"b']);
+});
+
 Deno.test("each scalar keeps its range, and refuses what is outside", () => {
   const { u8, u16, be16, u32, be32, s32, sbe32, u64, bool, text, mac, ip, bytes, presence } =
     scalars;
