@@ -5,9 +5,8 @@
  */
 
 import { InputError, NetlinkError } from "../ffi/errors.ts";
-import type { Address } from "../rtnl/address.ts";
+import { type Address, address as requests } from "../rtnl/address.ts";
 import type { Link } from "../rtnl/link.ts";
-import { address as requests } from "../rtnl/address.ts";
 import { ofExisting, type Request } from "../rtnl/request.ts";
 import { type Command, LIST, type Result } from "./command.ts";
 import { device, ip, meaning, number, readNumber, refuseUnless, text, words } from "./forms.ts";

@@ -52,9 +52,9 @@ function netlinkSocket(protocol: number): SocketArguments {
 const SEND_ROOM = 64 * 1024;
 const ONE = Int32Array.of(1);
 const OPTIONS = [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK];
-// Room for the answers of a whole batch. The kernel doubles it; without CAP_NET_ADMIN over the host it caps
-// it at net.core.rmem_max before, which is 208 KiB unless somebody changed it.
-const RECEIVE_BUFFER = Int32Array.of(1 << 20);
+// Room for the answers of a whole batch.
+const RECEIVE_BUFFER = 1 << 20;
+// net.core.rmem_max, unless somebody changed it.
 const CAPPED_RECEIVE_BUFFER = 208 * 1024;
 // One buffer serves every socket of an isolate: what is received is decoded before anything else runs.
 // Pages that are never touched are never allocated.
@@ -108,7 +108,7 @@ export class NetlinkSocket implements Disposable {
     this.#openBeside = openBeside;
     this.#protocol = protocol;
     for (const option of OPTIONS) this.#setOption(SOL_NETLINK, option, ONE);
-    this.room = 2 * this.#receiveBuffer(RECEIVE_BUFFER);
+    this.room = this.#receiveBuffer(RECEIVE_BUFFER);
   }
 
   /** A socket in the namespace of the calling thread. */
@@ -145,7 +145,7 @@ export class NetlinkSocket implements Disposable {
     address[0] = AF_NETLINK;
     const bound = bindSocket(this.fd, address);
     if (bound !== -EINVAL) check("bind a netlink socket", bound);
-    this.#receiveBuffer(Int32Array.of(receiveBuffer));
+    this.#receiveBuffer(receiveBuffer);
     if (all) {
       check(
         "hear of other network namespaces",
@@ -237,22 +237,28 @@ export class NetlinkSocket implements Disposable {
     this.close();
   }
 
-  /** Room for a message of so many bytes, which is sent whole or not at all (EMSGSIZE); the kernel doubles it. */
+  /** Room for a message of so many bytes, which is sent whole or not at all (EMSGSIZE). */
   #makeRoom(bytes: number): void {
     if (bytes <= this.#sendRoom) return;
     this.#sendRoom = bytes;
-    const size = Int32Array.of(bytes);
-    // Beyond net.core.wmem_max only with CAP_NET_ADMIN over the host.
-    const forced = this.#trySetOption(SOL_SOCKET, SO_SNDBUFFORCE, size);
-    if (forced < 0) this.#setOption(SOL_SOCKET, SO_SNDBUF, size);
+    this.#setSize(SO_SNDBUF, SO_SNDBUFFORCE, bytes);
   }
 
-  /** Sets its size in bytes, and says what it is at least. */
-  #receiveBuffer(size: Int32Array<ArrayBuffer>): number {
-    const forced = this.#trySetOption(SOL_SOCKET, SO_RCVBUFFORCE, size);
-    if (forced === 0) return size[0]!;
-    this.#setOption(SOL_SOCKET, SO_RCVBUF, size);
-    return Math.min(size[0]!, CAPPED_RECEIVE_BUFFER);
+  /** Sets the size of its receive buffer, and says what it is at least. */
+  #receiveBuffer(bytes: number): number {
+    const forced = this.#setSize(SO_RCVBUF, SO_RCVBUFFORCE, bytes);
+    return 2 * (forced ? bytes : Math.min(bytes, CAPPED_RECEIVE_BUFFER));
+  }
+
+  /**
+   * Sets the size of a buffer, which the kernel doubles. False when it may be less: beyond net.core.wmem_max
+   * and rmem_max only with CAP_NET_ADMIN over the host.
+   */
+  #setSize(option: number, forcing: number, bytes: number): boolean {
+    const size = Int32Array.of(bytes);
+    if (this.#trySetOption(SOL_SOCKET, forcing, size) === 0) return true;
+    this.#setOption(SOL_SOCKET, option, size);
+    return false;
   }
 
   #setOption(

@@ -27,6 +27,7 @@ export interface Attachment extends Tag {
 /** An attachment with its link's number, and whether it is finished. */
 export interface Found extends Attachment {
   index: number;
+  group: number | undefined;
   /** Its attach was interrupted, or is under way. */
   making: boolean;
   /** The number that the host's namespace has for the container's, -1 when that is gone. */
@@ -60,12 +61,12 @@ export async function listAttachments(
   using rtnl = await connect(options);
   const found = await findAttachments(rtnl);
   return found.filter((it) => !it.making && (owner === undefined || it.owner === owner))
-    .map(({ index: _, making: __, nsid: ___, ...attachment }) => attachment);
+    .map(({ index: _, group: __, making: ___, nsid: ____, ...attachment }) => attachment);
 }
 
 /** What is read of each link: of a thousand, reading all of it would be most of the work. */
 const ESSENTIAL = onlyAttributes(LINK, [
-  ...["name", "alias", "altNames", "master", "mtu", "linkNetnsId"],
+  ...["name", "alias", "altNames", "master", "mtu", "group", "linkNetnsId"],
 ]);
 
 /** The attachments on the host that a connection leads to, of all owners; or those of a bridge. */
@@ -74,9 +75,8 @@ export async function findAttachments(host: Rtnl, filter: LinkSpec = {}): Promis
   const bridges = new Map<number, string | undefined>();
   const request = { ...link.list({ linkInfo: { kind: "veth" }, ...filter }), shape: ESSENTIAL };
   for (
-    const { alias, name, index, altNames, master, mtu, linkNetnsId: nsid } of await host.request(
-      request,
-    )
+    const { alias, name, index, group, altNames, master, mtu, linkNetnsId: nsid } of await host
+      .request(request)
   ) {
     const tag = parseTag(alias);
     if (tag === undefined) continue;
@@ -85,37 +85,51 @@ export async function findAttachments(host: Rtnl, filter: LinkSpec = {}): Promis
     }
     const bridge = master ? bridges.get(master) : undefined;
     const making = altNames?.includes(makingAltName(tag.owner)) ?? false;
-    found.push({ ...tag, hostInterface: name!, index: index!, bridge, mtu: mtu!, making, nsid });
+    const attachment: Attachment = { ...tag, hostInterface: name!, bridge, mtu: mtu! };
+    found.push({ ...attachment, index: index!, group, making, nsid });
   }
   return found;
 }
 
-/**
- * Deletes the host's ends of attachments, and so both ends: the kernel takes some 20 ms for one link, and
- * as long for all links of a group, so many get a group of their own first.
- */
+/** Deletes the host's ends of attachments, and so both ends. */
 export async function deleteLinks(host: Rtnl, attachments: readonly Found[]): Promise<void> {
   const [first, second] = attachments;
   if (first === undefined) return;
-  if (second === undefined) {
-    const { index, interface: name, id, netns } = first;
-    await absentIsFalse(() =>
-      host.request({
-        ...link.delete({ index }),
-        operation: `detach ${name} of ${id ?? `network namespace number ${netns}`}`,
-      })
-    );
-    return;
-  }
+  const { interface: name, id, netns } = first;
+  const what = second === undefined
+    ? `${name} of ${id ?? `network namespace number ${netns}`}`
+    : `${attachments.length} containers`;
+  await deleteTogether(host, attachments, `detach ${what}`);
+}
+
+/**
+ * Deletes links, unless they are gone already; throws the first refusal. The kernel takes some 20 ms for
+ * one link, and as long for all of a group, so several become one in the same system call, that no crash
+ * leaves them in it. What is refused gets the group back that it had.
+ */
+export async function deleteTogether(
+  rtnl: Rtnl,
+  links: readonly { index: number; group: number | undefined }[],
+  operation?: string,
+): Promise<void> {
+  const [first, second] = links;
+  if (first === undefined) return;
+  const deleting = (spec: LinkSpec) => ({
+    ...link.delete(spec),
+    ...operation === undefined ? {} : { operation },
+  });
   // 30 random bits: a group that nobody else has.
   const group = 1 + crypto.getRandomValues(new Uint32Array(1))[0]! % 0x3fffffff;
-  const answers = await host.batch([
-    // Those that are gone meanwhile need no group.
-    ...attachments.map(({ index }) => link.set({ index, group })),
-    { ...link.delete({ group }), operation: `detach ${attachments.length} containers` },
-  ]);
-  const deleted = answers.at(-1);
-  if (deleted instanceof NetlinkError && !(deleted instanceof NotFoundError)) throw deleted;
+  const answers = await rtnl.batch(
+    second === undefined
+      ? [deleting({ index: first.index })]
+      : [...links.map(({ index }) => link.set({ index, group })), deleting({ group })],
+  );
+  const refused = answers.filter((answer) => !(answer instanceof NotFoundError));
+  if (refused.some((answer) => answer instanceof NetlinkError)) {
+    await rtnl.batch(links.map(({ index, group }) => link.set({ index, group })));
+  }
+  throwFirst(refused);
 }
 
 /** Deletes the link of an attach that was interrupted; false when there is none. The host's lock is held. */
@@ -131,10 +145,11 @@ export async function deleteHalfMade(host: Rtnl, owner: string): Promise<boolean
  */
 export async function deleteDead(host: Rtnl): Promise<boolean> {
   for (let attempts = 0; attempts < DYING_ATTEMPTS; attempts++) {
-    if (await deleteDeadNow(host)) return true;
+    const found = await findAttachments(host);
+    if (await deleteDeadOf(found, host)) return true;
     // The last reference to a namespace may be a socket's, which the kernel drops late when it has much to do.
     const held = new Set(findHeld().map(({ id }) => id));
-    if ((await findAttachments(host)).every(({ netns }) => held.has(netns))) return false;
+    if (found.every(({ netns }) => held.has(netns))) return false;
     await new Promise((resolve) => setTimeout(resolve, DYING_MILLISECONDS));
   }
   return false;
@@ -144,8 +159,8 @@ export async function deleteDead(host: Rtnl): Promise<boolean> {
 const DYING_ATTEMPTS = 50;
 const DYING_MILLISECONDS = 20;
 
-async function deleteDeadNow(host: Rtnl): Promise<boolean> {
-  const found = (await findAttachments(host)).filter(({ nsid }) => nsid !== undefined);
+async function deleteDeadOf(attachments: readonly Found[], host: Rtnl): Promise<boolean> {
+  const found = attachments.filter(({ nsid }) => nsid !== undefined);
   // The kernel knows none by a number whose last user is gone (get_net_ns_by_id).
   const answers = await host.batch(found.map(({ nsid }) => netnsId.get({ nsid })));
   // While the kernel is at it the number is gone already, and the link not yet: it says -1.

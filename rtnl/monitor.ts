@@ -457,14 +457,14 @@ class View {
   set(value: Values, nsid: number | undefined, replace: boolean): Change {
     const key = this.#key(value, nsid);
     const slot = this.#slots.get(key);
-    if (slot === undefined) {
-      this.#slots.set(key, [value]);
+    const at = slot && (this.#indexOf(slot, value) ?? (replace ? 0 : undefined));
+    if (slot === undefined || at === undefined) {
+      this.#add(key, value);
       return { event: "new", value };
     }
-    const at = this.#indexOf(slot, value) ?? (replace ? 0 : slot.length);
-    const old = slot[at];
+    const old = slot[at]!;
     slot[at] = value;
-    return old === undefined ? { event: "new", value } : { event: "changed", value, old };
+    return { event: "changed", value, old };
   }
 
   /** Forgets a value; some were never told of, such as tentative IPv6 addresses. */
@@ -484,9 +484,7 @@ class View {
     const changes: Change[] = [];
     for (const value of list as Values[]) {
       const key = this.#key(value, undefined);
-      const slot = this.#slots.get(key);
-      if (slot === undefined) this.#slots.set(key, [value]);
-      else slot.push(value);
+      this.#add(key, value);
       const known = before.get(key) ?? [];
       const at = this.#indexOf(known, value);
       const [old] = at === undefined ? [] : known.splice(at, 1);
@@ -502,6 +500,13 @@ class View {
     for (const key of this.#slots.keys()) {
       if (!key.startsWith(OWN)) this.#slots.delete(key);
     }
+  }
+
+  /** Nearly all stay alone, so the list is made with the first. */
+  #add(key: string, value: Values): void {
+    const slot = this.#slots.get(key);
+    if (slot === undefined) this.#slots.set(key, [value]);
+    else slot.push(value);
   }
 
   #key(value: Values, nsid: number | undefined): string {

@@ -6,6 +6,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { libc } from "../ffi/libc.ts";
 import { readDirectory, readLink } from "../ffi/system.ts";
 import { Descriptor } from "../ffi/descriptor.ts";
 import { O_DIRECTORY, O_RDONLY } from "../ffi/constants.ts";
@@ -161,4 +162,20 @@ function missingFor({ all, root, ...needs }: Needs): string | undefined {
 function allowsAll(): boolean {
   return (["run", "read", "write", "net", "env", "ffi", "sys"] as const)
     .every((name) => Deno.permissions.querySync({ name }).state === "granted");
+}
+
+/**
+ * Calls a function in the place of open(2) where this thread opens a path, until it is disposed of; it gets
+ * what opens it.
+ */
+export function onOpen(path: string, instead: (open: () => number) => number): Disposable {
+  const symbols = libc();
+  const { open } = symbols;
+  const patched: typeof open = (bytes, flags, mode) => {
+    const opened = new TextDecoder().decode(bytes as Uint8Array<ArrayBuffer>);
+    const opening = () => open(bytes, flags, mode);
+    return opened === `${path}\0` ? instead(opening) : opening();
+  };
+  Object.assign(symbols, { open: patched });
+  return { [Symbol.dispose]: () => void Object.assign(symbols, { open }) };
 }

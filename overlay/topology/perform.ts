@@ -12,7 +12,7 @@ import type { Request } from "../../rtnl/request.ts";
 import { isGone } from "./absent.ts";
 import type { Step } from "./difference.ts";
 import { inParts } from "./look.ts";
-import { deleteTogether, indexOf, type Places, refreshLinks } from "./place.ts";
+import { deleteLinksOf, indexOf, type Places, refreshLinks } from "./place.ts";
 import { TopologyStepError } from "./problem.ts";
 import type { Deed, Place, State, ThingType, Work } from "./state.ts";
 import type { AttachmentValue } from "./things/attachment.ts";
@@ -84,7 +84,7 @@ async function takeAway(steps: readonly Step[], places: Places, done: Done): Pro
   }
   const left = going.filter(({ kind }) => kind === "netns");
   await naming(left, places, async (step, name) => {
-    await deleteTogether(places.get(step.name)!, onOthers(places.get(step.name)!));
+    await deleteLinksOf(places.get(step.name)!, onOthers(places.get(step.name)!));
     Netns.remove(name);
     places.leave(step.name);
     done(step);
@@ -116,7 +116,7 @@ async function takeLinksAway(
       return kind !== undefined && !(peer !== undefined && taken.has(textOf(peer)));
     });
     if (made.length === 0) return;
-    await trying(made[0]!, () => deleteTogether(place, made.map(({ name }) => work.index(name))));
+    await trying(made[0]!, () => deleteLinksOf(place, made.map(({ name }) => work.index(name))));
   });
   // Only now the other ends of all pairs are gone.
   await inEachPlace(staying, places, refreshLinks);
@@ -127,7 +127,7 @@ async function takeAttachmentsAway(steps: readonly Step[], places: Places): Prom
     const indexes = own.map(({ found }) => (found!.value as AttachmentValue).found!.index);
     await trying(own[0]!, async () => {
       await places.unsettle(place);
-      await deleteTogether(place, indexes);
+      await deleteLinksOf(place, indexes);
     });
   });
 }

@@ -8,9 +8,9 @@ import { ExistsError, InputError, NetlinkError, NotFoundError } from "../../ffi/
 import { errnoOf } from "../../ffi/errno.ts";
 import { createNamed, listNamed } from "../../netns/named.ts";
 import { Netns } from "../../netns/netns.ts";
-import { type Link, link, SKIP_STATS } from "../../rtnl/link.ts";
+import { type Link, SKIP_STATS } from "../../rtnl/link.ts";
 import type { Rtnl } from "../../rtnl/rtnl.ts";
-import { throwFirst } from "../attachments.ts";
+import { deleteTogether, throwFirst } from "../attachments.ts";
 import type { Host } from "../host.ts";
 import { digestOf } from "./canonical.ts";
 import { HOST } from "./format.ts";
@@ -229,23 +229,11 @@ export function indexOf({ links, name: netns }: Place, name: string): number {
   });
 }
 
-/**
- * Deletes links, unless they are gone already: of several the kernel takes as long as for one when they are
- * a group. They become one in the same system call, so that no crash leaves them in it.
- */
-export async function deleteTogether(place: Place, indexes: readonly number[]): Promise<void> {
-  const [first, second] = indexes;
-  if (first === undefined) return;
-  const group = 1 + crypto.getRandomValues(new Uint32Array(1))[0]! % 0x3fffffff;
-  const answers = await place.rtnl.batch(
-    second === undefined
-      ? [link.delete({ index: first })]
-      : [...indexes.map((index) => link.set({ index, group })), link.delete({ group })],
+/** Deletes some of its links at once, unless they are gone already. */
+export async function deleteLinksOf(place: Place, indexes: readonly number[]): Promise<void> {
+  const groups = new Map([...place.links.values()].map(({ index, group }) => [index, group]));
+  await deleteTogether(
+    place.rtnl,
+    indexes.map((index) => ({ index, group: groups.get(index) })),
   );
-  const refused = answers.filter((answer) => !(answer instanceof NotFoundError));
-  if (refused.some((answer) => answer instanceof NetlinkError)) {
-    const former = new Map([...place.links.values()].map(({ index, group }) => [index, group]));
-    await place.rtnl.batch(indexes.map((index) => link.set({ index, group: former.get(index) })));
-  }
-  throwFirst(refused);
 }

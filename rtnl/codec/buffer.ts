@@ -72,14 +72,7 @@ export class Buffer implements Output {
   }
 }
 
-/** Whoever receives does so into the same memory again and again. */
-let lastView = new DataView(new ArrayBuffer(0));
-
 /** Bytes, ready to be read. */
 export function input(bytes: Uint8Array): Input {
-  if (bytes.byteOffset !== 0) {
-    return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
-  }
-  if (lastView.buffer !== bytes.buffer) lastView = new DataView(bytes.buffer as ArrayBuffer);
-  return { bytes, view: lastView };
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
 }

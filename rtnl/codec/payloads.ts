@@ -1,11 +1,24 @@
 /**
- * What writers of payloads share.
+ * What readers and writers of payloads share.
  *
  * @module
  */
 
 import { show } from "./scalars.ts";
-import { type Output, ValueError } from "./shape.ts";
+import { type Codec, type Output, ValueError } from "./shape.ts";
+
+// deno-lint-ignore no-explicit-any
+export type AnyCodec = Codec<any>;
+
+/** Size of struct nlattr (linux/netlink.h): u16 length, u16 type. */
+export const NLA_HEADER = 4;
+/** Without the flags that say what the payload is. */
+export const NLA_TYPE_MASK = 0x3fff;
+
+/** Up to the next attribute. */
+export function align(size: number): number {
+  return (size + 3) & ~3;
+}
 
 /** Ends the attribute that starts there: its length, its type, and zeros up to the next one. */
 export function close(output: Output, start: number, type: number): void {

@@ -4,14 +4,12 @@
  * @module
  */
 
-import { getting, Source } from "./source.ts";
-import type { Codec, Input, NumberFormat } from "./shape.ts";
+import { align, type AnyCodec, NLA_HEADER, NLA_TYPE_MASK } from "./payloads.ts";
+import type { Input, NumberFormat } from "./shape.ts";
+import { getting, local, property, Source } from "./source.ts";
 
 /** Reads a payload; `undefined` when these bytes are not of its kind. */
 export type Read = (input: Input, start: number, end: number) => unknown;
-
-// deno-lint-ignore no-explicit-any
-type AnyCodec = Codec<any>;
 
 /** A field of a struct, as it is read. */
 export interface FieldToRead {
@@ -48,13 +46,13 @@ export function messageReader(fields: readonly FieldToRead[], rows: readonly Row
     let ${[...keys.map(local), "value"].join(", ")}, unknown${someWait ? ", later" : ""};
     ${fieldStatements(source, fields).join("\n    ")}
     let at = start + ${align(header)};
-    while (at + 4 <= end) {
+    while (at + ${NLA_HEADER} <= end) {
       const length = view.getUint16(at, true);
       const type = view.getUint16(at + 2, true);
-      const from = at + 4, to = at + length;
-      if (length < 4 || to > end) break;
+      const from = at + ${NLA_HEADER}, to = at + length;
+      if (length < ${NLA_HEADER} || to > end) break;
       at += length + 3 & ~3;
-      switch (type & 0x3fff) {
+      switch (type & ${NLA_TYPE_MASK}) {
         ${rows.map((row) => caseOf(source, row, waits(row.by?.key, fields))).join("\n        ")}
       }
       (unknown ??= []).push({ type, bytes: input.bytes.slice(from, to) });
@@ -153,18 +151,20 @@ function caseOf(source: Source, row: RowToRead, mayWait: boolean): string {
   const value = by === undefined
     ? valueAt(source, codec!, "from", "to")
     : `${source.name(by)}.codecFor(${local(by.key)})?.read(input, from, to)`;
-  // The first is taken, but for what replaces a field of the header.
-  const isFree = inHeader ? "true" : `${own} === undefined`;
   const size = codec?.number?.size;
-  const take = repeated ? `(${own} ??= []).push(value)` : `${own} = value`;
-  const fits = size === undefined ? "true" : `to - from === ${size}`;
+  const conditions = [
+    // The first is taken, but for what replaces a field of the header.
+    ...repeated || inHeader ? [] : [`${own} === undefined`],
+    ...size === undefined ? [] : [`to - from === ${size}`],
+    `(value = ${value}) !== undefined`,
+  ];
   const wait = mayWait
     ? `if (${local(by!.key)} === undefined) { (later ??= []).push({ type, from, to }); continue; }`
     : "";
   return `case ${number}:
           ${wait}
-          if (${repeated ? "true" : isFree} && ${fits} && (value = ${value}) !== undefined) {
-            ${take};
+          if (${conditions.join(" && ")}) {
+            ${repeated ? `(${own} ??= []).push(value)` : `${own} = value`};
             continue;
           }
           break;`;
@@ -183,7 +183,7 @@ function laterStatements(
 ): string {
   const waiting = rows.filter(({ by }) => waits(by?.key, fields));
   return `for (const { type, from, to } of later ?? []) {
-      switch (type & 0x3fff) {
+      switch (type & ${NLA_TYPE_MASK}) {
         ${waiting.map((row) => caseOf(source, row, false)).join("\n        ")}
       }
       (unknown ??= []).push({ type, bytes: input.bytes.slice(from, to) });
@@ -193,19 +193,4 @@ function laterStatements(
 /** Bytes of a header. */
 export function sizeOf(fields: readonly FieldToRead[]): number {
   return fields.reduce((sum, { codec }) => sum + (codec.size ?? 0), 0);
-}
-
-/** Up to the next attribute. */
-export function align(size: number): number {
-  return (size + 3) & ~3;
-}
-
-/** The variable of a key, whatever that is made of. */
-export function local(key: string): string {
-  return `_${key.replace(/\W/g, (char) => `$${char.charCodeAt(0)}`)}`;
-}
-
-/** The access to a property. */
-export function property(key: string): string {
-  return `[${JSON.stringify(key)}]`;
 }

@@ -6,7 +6,6 @@
 
 import { formatIpv4, formatIpv6, ipv4Number, parseAddress } from "./ip.ts";
 import { type Codec, type Output, ValueError } from "./shape.ts";
-import { accessors } from "./source.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -17,11 +16,11 @@ function integer(method: `${"Int" | "Uint"}${8 | 16 | 32}`, little = true): Code
   const size = bits / 8;
   const least = method.startsWith("U") ? 0 : -(2 ** (bits - 1));
   const most = least + 2 ** bits - 1;
-  const { get, set } = accessors<number>({ method, size, little });
+  const [getter, setter] = [`get${method}`, `set${method}`] as const;
   return {
     size,
     number: { method, size, little, range: [least, most] },
-    read: ({ view }, start, end) => end - start === size ? get(view, start) : undefined,
+    read: ({ view }, start, end) => end - start === size ? view[getter](start, little) : undefined,
     write(output, value) {
       if (!Number.isInteger(value) || value < least || value > most) {
         throw new ValueError(
@@ -29,7 +28,7 @@ function integer(method: `${"Int" | "Uint"}${8 | 16 | 32}`, little = true): Code
         );
       }
       const at = output.reserve(size);
-      set(output.view, at, value);
+      output.view[setter](at, value, little);
     },
   };
 }
@@ -78,16 +77,16 @@ function long(
   method: `Big${"Int" | "Uint"}64`,
   little = true,
 ): Codec<bigint> {
-  const { get, set } = accessors<bigint>({ method, size: 8, little });
+  const [getter, setter] = [`get${method}`, `set${method}`] as const;
   return {
     size: 8,
     number: { method, size: 8, little },
-    read: ({ view }, start, end) => end - start === 8 ? get(view, start) : undefined,
+    read: ({ view }, start, end) => end - start === 8 ? view[getter](start, little) : undefined,
     write(output, value) {
       const at = output.reserve(8);
-      if (typeof value === "bigint") set(output.view, at, value);
+      if (typeof value === "bigint") output.view[setter](at, value, little);
       // What does not fit is cut off, so it does not come back.
-      if (typeof value !== "bigint" || get(output.view, at) !== value) {
+      if (typeof value !== "bigint" || output.view[getter](at, little) !== value) {
         throw new ValueError(`expected a bigint from ${range}, got ${show(value)}`);
       }
     },

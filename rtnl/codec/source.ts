@@ -45,12 +45,12 @@ export function setting(
   return `${view}.set${method}(${at}, ${value}${size > 1 ? `, ${little}` : ""})`;
 }
 
-/** Functions for a number of one format. */
-export function accessors<N>(
-  number: NumberFormat,
-): { get(view: DataView, at: number): N; set(view: DataView, at: number, value: N): void } {
-  return new Source().compile(`{
-    get: (view, at) => ${getting(number, "at")},
-    set: (view, at, value) => { ${setting(number, "at", "value")}; },
-  }`);
+/** The variable of a key, whatever that is made of. */
+export function local(key: string): string {
+  return `_${key.replace(/\W/g, (char) => `$${char.charCodeAt(0)}`)}`;
+}
+
+/** The access to a property. */
+export function property(key: string): string {
+  return `[${JSON.stringify(key)}]`;
 }

@@ -4,24 +4,13 @@
  * @module
  */
 
-import { close, each, expectObject } from "./payloads.ts";
-import {
-  align,
-  type FieldToRead,
-  local,
-  property,
-  type RowToRead,
-  sizeOf,
-  valueAt,
-} from "./reading.ts";
-import { type Codec, type NumberFormat, type Output, ValueError } from "./shape.ts";
-import { setting, Source } from "./source.ts";
+import { align, type AnyCodec, close, each, expectObject, NLA_HEADER } from "./payloads.ts";
+import { type FieldToRead, type RowToRead, sizeOf, valueAt } from "./reading.ts";
+import { type NumberFormat, type Output, ValueError } from "./shape.ts";
+import { local, property, setting, Source } from "./source.ts";
 
 /** Appends a payload; throws {@linkcode ValueError}, with the key in its path, for what does not fit. */
 export type Write = (output: Output, value: unknown) => void;
-
-// deno-lint-ignore no-explicit-any
-type AnyCodec = Codec<any>;
 
 /** An attribute, as it is written. */
 export interface RowToWrite extends RowToRead {
@@ -29,50 +18,41 @@ export interface RowToWrite extends RowToRead {
   formFor(values: unknown): { codec: AnyCodec; flag: number } | undefined;
 }
 
-const NLA_HEADER = 4;
-
 /** For attributes behind a header, or without one. */
 export function messageWriter(fields: readonly FieldToRead[], rows: readonly RowToWrite[]): Write {
   const source = new Source();
   const padding = align(sizeOf(fields)) - sizeOf(fields);
+  return writer(source, [
+    ...fields.map((field) => fieldStatement(source, field)),
+    `output.reserve(${padding});`,
+    ...rows.map((row) => rowStatement(source, row, fields)),
+    `if (values.unknown !== undefined) {
+      key = "unknown";
+      ${source.name(writeUnknown)}(output, values.unknown);
+    }`,
+  ]);
+}
+
+/** For a struct: what is not said is 0. */
+export function structWriter(fields: readonly FieldToRead[]): Write {
+  const source = new Source();
+  return writer(source, fields.map((field) => fieldStatement(source, field)));
+}
+
+/** The key that was reached goes into the path of a value that does not fit. */
+function writer(source: Source, statements: readonly string[]): Write {
   return source.compile(`
 function write(output, values) {
   ${source.name(expectObject)}(values);
   const start = output.length;
   let key, at, number;
   try {
-    ${fields.map((field) => fieldStatement(source, field)).join("\n    ")}
-    ${padding === 0 ? "" : `output.reserve(${padding});`}
-    ${rows.map((row) => rowStatement(source, row, fields)).join("\n    ")}
-    if (values.unknown !== undefined) {
-      key = "unknown";
-      ${source.name(writeUnknown)}(output, values.unknown);
-    }
+    ${statements.join("\n    ")}
   } catch (error) {
-    ${failure(source)}
+    if (error instanceof ${source.name(ValueError)}) error.path.unshift(key);
+    throw error;
   }
 }`);
-}
-
-/** For a struct: what is not said is 0. */
-export function structWriter(fields: readonly FieldToRead[]): Write {
-  const source = new Source();
-  return source.compile(`
-function write(output, values) {
-  ${source.name(expectObject)}(values);
-  let key, at, number;
-  try {
-    ${fields.map((field) => fieldStatement(source, field)).join("\n    ")}
-  } catch (error) {
-    ${failure(source)}
-  }
-}`);
-}
-
-/** The key that was reached goes into the path of a value that does not fit. */
-function failure(source: Source): string {
-  return `if (error instanceof ${source.name(ValueError)}) error.path.unshift(key);
-    throw error;`;
 }
 
 function fieldStatement(source: Source, { key, codec }: FieldToRead): string {

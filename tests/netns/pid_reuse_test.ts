@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Netns, NotFoundError } from "../../mod.ts";
-import { libc } from "../../ffi/libc.ts";
-import { kernelTest } from "../support.ts";
+import { kernelTest, onOpen } from "../support.ts";
 
 const MOD = JSON.stringify(import.meta.resolve("../../mod.ts"));
 
@@ -66,24 +65,17 @@ kernelTest(
     }).spawn();
     const reader = parent.stdout.getReader();
     const pid = Number(new TextDecoder().decode((await reader.read()).value));
-    const symbols = libc();
-    const { open } = symbols;
     let ended = false;
-    const ending: typeof open = (path, flags, mode) => {
-      const fd = open(path, flags, mode);
-      const opened = new TextDecoder().decode(path as Uint8Array<ArrayBuffer>);
-      if (opened === `/proc/${pid}/ns/net\0`) {
+    try {
+      using _ = onOpen(`/proc/${pid}/ns/net`, (open) => {
+        const fd = open();
         const script = `kill -9 ${pid}; while kill -0 ${pid} 2>/dev/null; do :; done`;
         ended = new Deno.Command("sh", { args: ["-c", script] }).outputSync().success;
-      }
-      return fd;
-    };
-    try {
-      Object.assign(symbols, { open: ending });
+        return fd;
+      });
       assertThrows(() => Netns.open({ pid }), NotFoundError, "no such process");
       assert(ended);
     } finally {
-      Object.assign(symbols, { open });
       await reader.cancel();
       await parent.status;
     }

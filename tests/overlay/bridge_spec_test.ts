@@ -13,8 +13,7 @@ import {
   runInNetns,
 } from "../../mod.ts";
 import { type Kernel, kernelTest, runIn } from "../support.ts";
-import { NetlinkSocket } from "../../ffi/netlink_socket.ts";
-import { spoil } from "./changes.ts";
+import { spoil, watchSent } from "./changes.ts";
 import { assertState, stateOf } from "./state.ts";
 
 const TALK = new URL("../../examples/talk.ts", import.meta.url);
@@ -148,31 +147,18 @@ kernelTest("members that can't be counted are an error, never 0", {}, async ({ n
   await createBridge("br0", { netns });
   await createVethPair("vh0", "vp0", { netns });
   await addLinkToBridge("vh0", "br0", { netns });
-  const { send, sendSync } = NetlinkSocket.prototype;
   const NLM_F_DUMP = 0x300;
   let refused = 0;
-  const refuse = (bytes: Uint8Array<ArrayBuffer>) => {
-    // The flags of struct nlmsghdr (netlink(7)).
-    const flags = new DataView(bytes.buffer, bytes.byteOffset).getUint16(6, true);
-    if ((flags & NLM_F_DUMP) !== NLM_F_DUMP) return;
-    refused++;
-    spoil(bytes, 0);
-  };
-  Object.assign(NetlinkSocket.prototype, {
-    send(this: NetlinkSocket, bytes: Uint8Array<ArrayBuffer>) {
-      refuse(bytes);
-      return send.call(this, bytes);
-    },
-    sendSync(this: NetlinkSocket, bytes: Uint8Array<ArrayBuffer>) {
-      refuse(bytes);
-      return sendSync.call(this, bytes);
-    },
-  });
-  try {
+  {
+    using _ = watchSent((bytes) => {
+      // The flags of struct nlmsghdr (netlink(7)).
+      const flags = new DataView(bytes.buffer, bytes.byteOffset).getUint16(6, true);
+      if ((flags & NLM_F_DUMP) !== NLM_F_DUMP) return;
+      refused++;
+      spoil(bytes, 0);
+    });
     await assertRejects(() => bridgeMemberCount("br0", { netns }), NetlinkError);
     assert(refused > 0);
-  } finally {
-    Object.assign(NetlinkSocket.prototype, { send, sendSync });
   }
   assertEquals(await bridgeMemberCount("br0", { netns }), 1);
 });

@@ -32,6 +32,25 @@ export function changesIn(datagram: Uint8Array<ArrayBuffer>): number[] {
     .map(({ at }) => at);
 }
 
+/**
+ * Calls a function with each datagram of this thread before it is sent, until it is disposed of; what it
+ * throws is not sent.
+ */
+export function watchSent(before: (bytes: Uint8Array<ArrayBuffer>) => void): Disposable {
+  const { send, sendSync } = NetlinkSocket.prototype;
+  NetlinkSocket.prototype.send = function (bytes) {
+    before(bytes);
+    return send.call(this, bytes);
+  };
+  NetlinkSocket.prototype.sendSync = function (bytes) {
+    before(bytes);
+    return sendSync.call(this, bytes);
+  };
+  return {
+    [Symbol.dispose]: () => void Object.assign(NetlinkSocket.prototype, { send, sendSync }),
+  };
+}
+
 /** What is about to be changed: what a datagram asks for, a name that is given or taken away, a setting. */
 export type Change = Uint8Array<ArrayBuffer> | "name" | "no name" | "setting";
 
@@ -40,18 +59,9 @@ export type Change = Uint8Array<ArrayBuffer> | "name" | "no name" | "setting";
  * true the kernel is made to refuse to give a name or a setting; of a datagram see `spoil`.
  */
 export function watchChanges(before: (change: Change) => boolean | void): Disposable {
-  const { send, sendSync } = NetlinkSocket.prototype;
-  const seen = (bytes: Uint8Array<ArrayBuffer>) => {
+  const watch = watchSent((bytes) => {
     if (changesIn(bytes).length > 0) before(bytes);
-  };
-  NetlinkSocket.prototype.send = function (bytes) {
-    seen(bytes);
-    return send.call(this, bytes);
-  };
-  NetlinkSocket.prototype.sendSync = function (bytes) {
-    seen(bytes);
-    return sendSync.call(this, bytes);
-  };
+  });
   const symbols = libc();
   const { open, mkdir, unlink, mount, umount2, write } = symbols;
   const patched: Partial<typeof symbols> = {
@@ -68,7 +78,7 @@ export function watchChanges(before: (change: Change) => boolean | void): Dispos
   Object.assign(symbols, patched);
   return {
     [Symbol.dispose]() {
-      Object.assign(NetlinkSocket.prototype, { send, sendSync });
+      watch[Symbol.dispose]();
       Object.assign(symbols, { open, mkdir, unlink, mount, umount2, write });
     },
   };

@@ -31,6 +31,15 @@ async function together<T>({ netns, another }: Kernel, ask: () => Promise<T>[]) 
   return (await asked).map((it) => it.status === "fulfilled" ? it.value : it.reason as Error);
 }
 
+/** A host with two containers, attached as "a" and "b". */
+async function withTwo({ netns, another }: Kernel) {
+  const host = { netns };
+  const [a, b] = [await another(), await another()];
+  await attach({ ...AUTO, netns: a, id: "a" }, host);
+  await attach({ ...AUTO, netns: b, id: "b" }, host);
+  return { host, a, b };
+}
+
 /** Where a change has messages of a type. */
 function messagesOf(wanted: number, change: Change): number[] {
   if (typeof change === "string") return [];
@@ -88,10 +97,7 @@ kernelTest(
   "who asks second for the same attachment is told that it is gone",
   {},
   async (kernel) => {
-    const host = { netns: kernel.netns };
-    const [a, b] = [await kernel.another(), await kernel.another()];
-    await attach({ ...AUTO, netns: a, id: "a" }, host);
-    await attach({ ...AUTO, netns: b, id: "b" }, host);
+    const { host, a, b } = await withTwo(kernel);
     const answers = await together(kernel, () => [
       detach({ id: "a" }, host),
       detach({ netns: a }, host),
@@ -108,10 +114,7 @@ kernelTest(
   "an attach among detaches sees what those before it did, and those behind it see the attach",
   {},
   async (kernel) => {
-    const host = { netns: kernel.netns };
-    const [a, b] = [await kernel.another(), await kernel.another()];
-    await attach({ ...AUTO, netns: a, id: "a" }, host);
-    await attach({ ...AUTO, netns: b, id: "b" }, host);
+    const { host, a } = await withTwo(kernel);
     using deletions = countDeletions();
     const leave = async (id: string) => await detach({ id }, host);
     const join = async () => (await attach({ ...AUTO, netns: a, id: "a" }, host)).addresses.join();
@@ -172,10 +175,7 @@ kernelTest(
 );
 
 kernelTest("who names a namespace that is gone is refused alone", {}, async (kernel) => {
-  const host = { netns: kernel.netns };
-  for (const id of ["a", "b"]) {
-    await attach({ ...AUTO, netns: await kernel.another(), id }, host);
-  }
+  const { host } = await withTwo(kernel);
   const [a, absent, b] = await together(kernel, () => [
     detach({ id: "a" }, host),
     detach({ netns: { name: "no-such-namespace" } }, host),

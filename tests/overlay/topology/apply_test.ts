@@ -1,7 +1,6 @@
 /** Topologies applied, changed and taken away again: what `ip` and the like see of it. */
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { NetlinkSocket } from "../../../ffi/netlink_socket.ts";
 import {
   apply,
   destroy,
@@ -14,6 +13,7 @@ import {
   withNetns,
 } from "../../../mod.ts";
 import { eventually, kernelTest, runIn } from "../../support.ts";
+import { watchSent } from "../changes.ts";
 import { startContainer } from "../container.ts";
 import { counting, lookAt, lookAtAll, removingNames, traceOf } from "./scene.ts";
 
@@ -919,27 +919,14 @@ kernelTest(
 
 /** Whether something is cut off: after so many requests nothing gets to the kernel any more. */
 async function isCut(requests: number, fn: () => Promise<unknown>): Promise<boolean> {
-  const { send, sendSync } = NetlinkSocket.prototype;
   const cut = new Error("cut off");
-  const count = () => {
+  using _ = watchSent(() => {
     if (requests-- <= 0) throw cut;
-  };
-  Object.assign(NetlinkSocket.prototype, {
-    send(this: NetlinkSocket, bytes: Uint8Array<ArrayBuffer>) {
-      count();
-      return send.call(this, bytes);
-    },
-    sendSync(this: NetlinkSocket, bytes: Uint8Array<ArrayBuffer>) {
-      count();
-      return sendSync.call(this, bytes);
-    },
   });
   try {
     await fn();
   } catch (error) {
     if (requests >= 0) throw error;
-  } finally {
-    Object.assign(NetlinkSocket.prototype, { send, sendSync });
   }
   return requests < 0;
 }

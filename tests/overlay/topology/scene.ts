@@ -6,10 +6,10 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { NetlinkSocket } from "../../../ffi/netlink_socket.ts";
 import { Netns, runInNetns } from "../../../mod.ts";
 import type { HostSpec, Topology } from "../../../overlay/topology/mod.ts";
 import { eventually, runIn } from "../../support.ts";
+import { watchSent } from "../changes.ts";
 import { sorted } from "../state.ts";
 import type { Received } from "../transfer.ts";
 import { type KernelState, type NetnsState, netnsState } from "./kernel_state.ts";
@@ -137,7 +137,6 @@ export interface Asked<T> {
 
 /** Counts the requests of this thread, which are all, as other threads only open sockets. */
 export async function counting<T>(fn: () => Promise<T>): Promise<Asked<T>> {
-  const { send, sendSync } = NetlinkSocket.prototype;
   const asked = { changing: [] as number[], reading: 0 };
   const count = (bytes: Uint8Array) => {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -148,19 +147,8 @@ export async function counting<T>(fn: () => Promise<T>): Promise<Asked<T>> {
       else asked.changing.push(type);
     }
   };
-  NetlinkSocket.prototype.send = function (bytes) {
-    count(bytes);
-    return send.call(this, bytes);
-  };
-  NetlinkSocket.prototype.sendSync = function (bytes) {
-    count(bytes);
-    return sendSync.call(this, bytes);
-  };
-  try {
-    return { answer: await fn(), ...asked };
-  } finally {
-    Object.assign(NetlinkSocket.prototype, { send, sendSync });
-  }
+  using _ = watchSent(count);
+  return { answer: await fn(), ...asked };
 }
 
 /** RTM_NEW, DEL, GET and SET come by four; in nf_tables (subsystem 10) NEW, GET and DEL by three. */
