@@ -31,6 +31,8 @@ const ENOUGH_NANOSECONDS = 8e9;
 const WARM_NANOSECONDS = 3e8;
 const ROUNDS = 5;
 const QUICK_ROUNDS = 3;
+const WARM_UPS = 10;
+const QUICK_WARM_UPS = 2;
 
 /** How to measure. */
 export interface MeasureOptions {
@@ -92,12 +94,13 @@ async function measureSize(row: AnyRow, size: number, peers: readonly Peer[], qu
     return cost;
   };
   const rounds = quick ? QUICK_ROUNDS : row.rounds ?? ROUNDS;
+  const warmUps = quick ? QUICK_WARM_UPS : row.warmUps ?? WARM_UPS;
   for (let round = 0; round <= rounds; round++) {
     for (const peer of peers) {
       const before = costs.get(peer) ?? [];
       if (peer in errors || sum(before) > ENOUGH_NANOSECONDS) continue;
       try {
-        const cost = await (round === 0 ? warmUp(() => once(peer), quick) : once(peer));
+        const cost = await (round === 0 ? warmUp(() => once(peer), warmUps) : once(peer));
         if (cost !== undefined) costs.set(peer, [...before, cost]);
       } catch (error) {
         errors[peer] = (error as Error).message;
@@ -109,8 +112,7 @@ async function measureSize(row: AnyRow, size: number, peers: readonly Peer[], qu
 }
 
 /** Warms caches and the compiler; what is so slow that it needs no warmth counts, and is returned. */
-async function warmUp(once: () => Promise<number>, quick: boolean): Promise<number | undefined> {
-  const most = quick ? 2 : 10;
+async function warmUp(once: () => Promise<number>, most: number): Promise<number | undefined> {
   let cost = 0;
   for (let times = 0; times < most && cost < WARM_NANOSECONDS; times++) cost += await once();
   return cost < ENOUGH_NANOSECONDS / 2 ? undefined : cost;

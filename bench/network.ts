@@ -104,6 +104,14 @@ export async function deleteVeths(): Promise<void> {
   await rtnl.links.delete({ group });
 }
 
+/** Waits until the host has no veth any more: the kernel deletes those of a namespace that is gone. */
+export async function untilNoVeths(): Promise<void> {
+  using rtnl = Rtnl.open();
+  const veths = link.list({ linkInfo: { kind: "veth" } });
+  // To look takes the lock that the kernel needs for it, so it is not looked without a rest.
+  while ((await rtnl.request(veths)).length > 0) await new Promise((go) => setTimeout(go, 10));
+}
+
 /** Takes all pairs, bridges and named namespaces away. */
 export async function cleanUp(): Promise<void> {
   await deleteVeths();

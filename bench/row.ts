@@ -36,6 +36,8 @@ export interface Row<State> {
   quick: readonly number[];
   /** How many rounds count. */
   rounds?: number;
+  /** How many at most go before those, where to make ready takes long. */
+  warmUps?: number;
   targets: readonly Target[];
   /** Whoever the work itself can't do without. */
   needs?: readonly Peer[];

@@ -5,7 +5,8 @@ import { record } from "../record.ts";
 import { row, timed } from "../row.ts";
 import { linesFor, specOf } from "./attach.ts";
 
-const atOnce = (names: readonly string[]) =>
+/** All attaches are under way at the same time. */
+export const atOnce = (names: readonly string[]) =>
   Promise.all(names.map((name, i) => attach(specOf(i, name))));
 
 export default row({

@@ -2,7 +2,8 @@ import { fileURLToPath } from "node:url";
 import { run } from "../programs.ts";
 import { row, timed } from "../row.ts";
 
-const deno = [Deno.execPath(), "run", "-A", "--config", Deno.env.get("DENOLINK_CONFIG")!];
+/** A new process of deno, with the same packages. */
+export const deno = [Deno.execPath(), "run", "-A", "--config", Deno.env.get("DENOLINK_CONFIG")!];
 const EMPTY = fileURLToPath(import.meta.resolve("../empty.ts"));
 const CLI = fileURLToPath(import.meta.resolve("../../cli.ts"));
 
