@@ -220,7 +220,7 @@ function pattern(text: string): RegExp {
 /** The addresses of the families that a filter lets through. */
 function addressesOf(host: Host, filter: AddressFilter): Promise<Address[]> {
   const family = host.family ?? filter.to?.family;
-  return Array.fromAsync(host.rtnl.addresses.list(family ? { family } : {}));
+  return host.rtnl.request(requests.list(family ? { family } : {}));
 }
 
 async function list(words: Words, host: Host): Promise<Result> {

@@ -4,7 +4,9 @@
  * @module
  */
 
-import type { BridgeVlans, BridgeVlanSpec, MulticastGroup, Neighbour } from "../mod.ts";
+import { bridgeVlan, type BridgeVlans, type BridgeVlanSpec } from "../rtnl/bridge_vlan.ts";
+import { type MulticastGroup, multicastGroup } from "../rtnl/multicast_group.ts";
+import { forwarding, type Neighbour } from "../rtnl/neighbour.ts";
 import { type Command, LIST, type Result } from "./command.ts";
 import { device, flag, ip, mac, meaning, number, presence, refuseUnless, text } from "./forms.ts";
 import { type Host, onHost } from "./host.ts";
@@ -46,7 +48,7 @@ async function changeVlans(verb: "add" | "delete", words: Words, host: Host): Pr
   const spec = readAll(VLAN_WORDS, words, {} as Partial<BridgeVlanSpec>, host);
   const { index, vid } = spec;
   refuseUnless(index !== undefined && vid !== undefined, "Expected dev and vid");
-  await host.rtnl.bridgeVlans[verb]({ ...spec, index, vid });
+  await host.rtnl.request(bridgeVlan[verb]({ ...spec, index, vid }));
   return {};
 }
 
@@ -79,7 +81,7 @@ const COLUMN = 18;
 async function listVlans(words: Words, host: Host): Promise<Result> {
   const filter = readAll([VLAN_WORDS[0]!], words, {} as { index?: number }, host);
   const shown: Printed[] = [];
-  for await (const port of host.rtnl.bridgeVlans.list()) {
+  for (const port of await host.rtnl.request(bridgeVlan.list())) {
     const printed = printVlans(port);
     const wanted = filter.index === undefined || filter.index === port.index;
     if (printed !== undefined && wanted) shown.push(printed);
@@ -141,7 +143,7 @@ async function changeEntry(verb: EntryVerb, words: Words, host: Host): Promise<R
   refuseUnless(spec.address !== undefined, "Expected an LLADDR");
   refuseUnless(spec.index !== undefined, "Expected dev and a link's name");
   // As bridge has it: an entry is for ever unless said.
-  await host.rtnl.forwarding[verb]({ state: ["noarp", "permanent"], ...spec });
+  await host.rtnl.request(forwarding[verb]({ state: ["noarp", "permanent"], ...spec }));
   return {};
 }
 
@@ -152,7 +154,7 @@ const ENTRY_FILTER: WordTable<Values> = [
 
 async function listEntries(words: Words, host: Host): Promise<Result> {
   const filter = readAll(ENTRY_FILTER, words, {} as { index?: number; master?: number }, host);
-  const entries = await Array.fromAsync(host.rtnl.forwarding.list(filter));
+  const entries = await host.rtnl.request(forwarding.list(filter));
   const wanted = entries.filter(({ index }) =>
     filter.index === undefined || filter.index === index
   );
@@ -199,13 +201,13 @@ async function changeGroup(verb: "add" | "replace" | "delete", words: Words, hos
     bridge !== undefined && port !== undefined && group !== undefined,
     "Expected dev, port and grp",
   );
-  await host.rtnl.multicastGroups[verb]({ ...spec, state: spec.state ?? "temporary" });
+  await host.rtnl.request(multicastGroup[verb]({ ...spec, state: spec.state ?? "temporary" }));
   return {};
 }
 
 async function listGroups(words: Words, host: Host): Promise<Result> {
   const filter = readAll([GROUP_WORDS[0]!], words, {} as MulticastGroup, host);
-  const groups = await Array.fromAsync(host.rtnl.multicastGroups.list());
+  const groups = await host.rtnl.request(multicastGroup.list());
   const shown = groups.filter(({ bridge }) =>
     filter.bridge === undefined || filter.bridge === bridge
   ).map((group) => printGroup(group, host));

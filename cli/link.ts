@@ -6,7 +6,7 @@
 
 import { InputError } from "../ffi/errors.ts";
 import { formatAddress } from "../rtnl/codec/ip.ts";
-import type { Link, LinkSpec } from "../rtnl/link.ts";
+import { type Link, link as requests, type LinkSpec } from "../rtnl/link.ts";
 import { type Command, LIST, type Result } from "./command.ts";
 import { hint } from "./errors.ts";
 import {
@@ -425,7 +425,7 @@ function portWords(kind: string, port: string): WordTable {
 async function add(words: Words, host: Host): Promise<Result> {
   const spec = readNew(words, host);
   refuseUnless(spec.linkInfo?.kind, `Expected type KIND, as in "link add br0 type bridge"`);
-  await host.rtnl.links.add(spec);
+  await host.rtnl.request(requests.add(spec));
   return {};
 }
 
@@ -440,10 +440,9 @@ async function set(words: Words, host: Host): Promise<Result> {
   const spec = readChange(words, host);
   refuseUnless(Object.keys(spec).length > 0, "Expected what to set, as in link set eth0 up");
   for (const { index, linkInfo } of links) {
-    const request = withKindOf({ ...spec, index }, linkInfo?.slaveKind);
-    await (spec.linkInfo === undefined
-      ? host.rtnl.links.set(request)
-      : host.rtnl.links.setKind(request));
+    const change = withKindOf({ ...spec, index }, linkInfo?.slaveKind);
+    const verb = spec.linkInfo === undefined ? "set" : "setKind";
+    await host.rtnl.request(requests[verb](change));
   }
   return {};
 }
@@ -464,10 +463,10 @@ function withKindOf(spec: LinkSpec, portKind: string | undefined): LinkSpec {
 async function remove(words: Words, host: Host): Promise<Result> {
   words.takeIf("dev");
   if (words.takeIf("group")) {
-    await host.rtnl.links.delete({ group: readGroup(words, host) });
+    await host.rtnl.request(requests.delete({ group: readGroup(words, host) }));
   } else {
     const name = words.demand("a link's name");
-    await host.rtnl.links.delete({ index: host.names.index(name) });
+    await host.rtnl.request(requests.delete({ index: host.names.index(name) }));
   }
   // ip takes the kind here and makes nothing of it.
   if (words.takeIf("type")) words.demand("a KIND");
@@ -483,10 +482,7 @@ async function property(words: Words, host: Host, verb: "add" | "delete"): Promi
   while (words.takeIf("altname")) altNames.push(words.demand("a NAME"));
   words.end(["altname"]);
   refuseUnless(altNames.length > 0, "Expected altname NAME");
-  const { links } = host.rtnl;
-  await (verb === "add"
-    ? links.addAltNames({ index, altNames })
-    : links.deleteAltNames({ index, altNames }));
+  await host.rtnl.request(requests[`${verb}AltNames`]({ index, altNames }));
   return {};
 }
 

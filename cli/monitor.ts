@@ -4,17 +4,18 @@
  * @module
  */
 
-import type {
-  Address,
-  ChangeEvent,
-  Link,
-  MonitoredObject,
-  MonitorEvent,
-  Neighbour,
-  Nexthop,
-  Route,
-  Rule,
-} from "../mod.ts";
+import type { Address } from "../rtnl/address.ts";
+import type { Link } from "../rtnl/link.ts";
+import {
+  type ChangeEvent,
+  Monitor,
+  type MonitoredObject,
+  type MonitorEvent,
+} from "../rtnl/monitor.ts";
+import type { Neighbour } from "../rtnl/neighbour.ts";
+import type { Nexthop } from "../rtnl/nexthop.ts";
+import type { Route } from "../rtnl/route.ts";
+import type { Rule } from "../rtnl/rule.ts";
 import { printAddress } from "./address.ts";
 import type { Command, Result } from "./command.ts";
 import { hint, UsageError } from "./errors.ts";
@@ -63,7 +64,7 @@ async function* listen(typed: Typed): AsyncGenerator<Result> {
   using host = await openHost(typed);
   // Links are always heard of, because the others name them.
   const objects = [...new Set<MonitoredObject>(["link", ...wanted])];
-  using monitor = host.rtnl.monitor(objects, { allNamespaces });
+  using monitor = new Monitor(host.rtnl, objects, { allNamespaces });
   let { names } = host;
   for await (const event of monitor) {
     if (event.event !== "overflow" && event.object === "link" && event.nsid === undefined) {

@@ -123,7 +123,7 @@ async function neighboursOf(filter: Filter, host: Host): Promise<Neighbour[]> {
   const family = host.family ?? to?.family;
   const states = new Set<string>(filter.state ?? STATES.filter((state) => state !== "noarp"));
   const wantsNone = filter.state?.length === 0;
-  const found = await Array.fromAsync(host.rtnl.neighbours.list({
+  const found = await host.rtnl.request(requests.list({
     ...family === undefined ? {} : { family },
     ...index === undefined ? {} : { index },
     ...master === undefined ? {} : { master },
@@ -171,7 +171,7 @@ async function flush(words: Words, host: Host): Promise<Result> {
 
 async function get(words: Words, host: Host): Promise<Result> {
   const spec = readNeighbour(words, host);
-  return listOf([printNeighbour(await host.rtnl.neighbours.get(spec), host)]);
+  return listOf([printNeighbour(await host.rtnl.request(requests.get(spec)), host)]);
 }
 
 type Verb = "add" | "change" | "replace" | "delete";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Nexthop } from "../mod.ts";
+import { type Nexthop, nexthop as requests } from "../rtnl/nexthop.ts";
 import { type Command, LIST, type Result } from "./command.ts";
 import { choice, device, meaning, number, only, refuseUnless } from "./forms.ts";
 import { ENCAP, printEncap } from "./encap.ts";
@@ -133,13 +133,13 @@ async function change(verb: "add" | "replace", words: Words, host: Host): Promis
     "Expected what is next, such as via 10.0.0.1 dev eth0",
   );
   const family = host.family ?? via?.family ?? "inet";
-  await host.rtnl.nexthops[verb]({
+  await host.rtnl.request(requests[verb]({
     // As with ip, nobody is said to have made it, and a group has no family.
     protocol: "unspec",
     ...rest.group === undefined ? { family } : {},
     ...rest,
     ...via === undefined ? {} : { gateway: via.address },
-  });
+  }));
   return {};
 }
 
@@ -172,7 +172,7 @@ async function nexthopsOf(words: Words, host: Host): Promise<Nexthop[]> {
     host,
   );
   const { family } = host;
-  const all = await Array.fromAsync(host.rtnl.nexthops.list({
+  const all = await host.rtnl.request(requests.list({
     ...family === undefined ? {} : { family },
     ...kernels,
   }));
@@ -222,7 +222,7 @@ export const NEXTHOP_COMMANDS: readonly Command[] = [
     grammar: () => ID,
     run: (typed) =>
       onHost(typed, async (host) => {
-        await host.rtnl.nexthops.delete(readId(new Words(typed.words), host));
+        await host.rtnl.request(requests.delete(readId(new Words(typed.words), host)));
         return {};
       }),
   },
@@ -235,7 +235,7 @@ export const NEXTHOP_COMMANDS: readonly Command[] = [
     grammar: () => ID,
     run: (typed) =>
       onHost(typed, async (host) => {
-        const nexthop = await host.rtnl.nexthops.get(readId(new Words(typed.words), host));
+        const nexthop = await host.rtnl.request(requests.get(readId(new Words(typed.words), host)));
         return listOf([printNexthop(nexthop, host)]);
       }),
   },
@@ -249,7 +249,7 @@ export const NEXTHOP_COMMANDS: readonly Command[] = [
     run: (typed) =>
       onHost(typed, async (host) => {
         for (const { id } of await nexthopsOf(new Words(typed.words), host)) {
-          await host.rtnl.nexthops.delete({ id });
+          await host.rtnl.request(requests.delete({ id }));
         }
         return {};
       }),

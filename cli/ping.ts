@@ -6,6 +6,7 @@
 
 import { NetlinkError } from "../ffi/errors.ts";
 import type { PingOptions, PingReply } from "../rtnl/ping.ts";
+import { Rtnl } from "../rtnl/rtnl.ts";
 import type { Command, Result } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { numberOf, openHost } from "./host.ts";
@@ -69,6 +70,7 @@ async function* ping(
 ): AsyncGenerator<Result> {
   const address = typed.words[0]!;
   using host = await openHost(typed);
+  const rtnl = new Rtnl(host.rtnl);
   if (options.interface !== undefined) host.names.link(options.interface);
   const start = performance.now();
   const times: number[] = [];
@@ -77,7 +79,7 @@ async function* ping(
     await until(next);
     next = performance.now() + interval;
     const sequence = (sent + 1) & 0xffff;
-    const outcome = await host.rtnl.ping(address, { ...options, sequence })
+    const outcome = await rtnl.ping(address, { ...options, sequence })
       // What the first request could not even be sent for is no answer.
       .catch((error: unknown) => {
         const met = error instanceof NetlinkError && (sent > 0 || error.kernelMessage);

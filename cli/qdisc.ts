@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Qdisc } from "../mod.ts";
+import { type Qdisc, qdisc as requests } from "../rtnl/tc/mod.ts";
 import { type Command, LIST, type Result } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { device, hexText, number, readNumber, refuseUnless, unlessZero } from "./forms.ts";
@@ -383,7 +383,7 @@ function printQdisc(qdisc: Qdisc, host: Host, withDevice: boolean): Printed {
 
 async function list(words: Words, host: Host): Promise<Result> {
   const filter = readAll([PLACE[0]!], words, {} as { index?: number }, host);
-  const all = await Array.fromAsync(host.rtnl.qdiscs.list(filter as Qdisc));
+  const all = await host.rtnl.request(requests.list(filter as Qdisc));
   const wanted = all.filter(({ index }) => filter.index === undefined || filter.index === index);
   return listOf(wanted.map((qdisc) => printQdisc(qdisc, host, filter.index === undefined)));
 }
@@ -397,7 +397,7 @@ const CHANGES = {
 
 async function change(verb: keyof typeof CHANGES, words: Words, host: Host): Promise<Result> {
   const spec = readQdisc(words, host, verb !== "delete");
-  await host.rtnl.qdiscs[verb === "change" ? "set" : verb](spec);
+  await host.rtnl.request(requests[verb === "change" ? "set" : verb](spec));
   return {};
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { NetlinkError } from "../ffi/errors.ts";
-import type { Nexthop } from "../rtnl/nexthop.ts";
+import { type Nexthop, nexthop } from "../rtnl/nexthop.ts";
 import { ofExisting, type Request } from "../rtnl/request.ts";
 import { type Route, route as requests, ROUTE_METRICS } from "../rtnl/route.ts";
 import { type Command, LIST, type Result } from "./command.ts";
@@ -376,7 +376,7 @@ async function routesOf(filter: RouteFilter, host: Host): Promise<Route[]> {
   const family = host.family ??
     (filter.exact ?? filter.root ?? filter.match ?? filter.gateway)?.family ??
     (wanted === "all" ? undefined : "inet");
-  const all = await Array.fromAsync(host.rtnl.routes.list({
+  const all = await host.rtnl.request(requests.list({
     ...family === undefined ? {} : { family },
     ...wanted === "all" ? {} : { table: wanted as number },
   }));
@@ -406,7 +406,7 @@ function matches(route: Route, filter: RouteFilter, host: Host): boolean {
 async function list(words: Words, host: Host): Promise<Result> {
   const filter = readFilter(words, host);
   const routes = await routesOf(filter, host);
-  const nexthops = host.details ? await Array.fromAsync(host.rtnl.nexthops.list()) : [];
+  const nexthops = host.details ? await host.rtnl.request(nexthop.list()) : [];
   const byId = new Map(nexthops.map((nexthop) => [nexthop.id!, nexthop]));
   return listOf(routes.map((route) => printRoute(withoutClear(route, filter), host, byId)));
 }
@@ -453,7 +453,7 @@ async function get(words: Words, host: Host): Promise<Result> {
   });
   const { dst, src, ...rest } = typed as { dst?: Prefix; src?: Prefix };
   refuseUnless(dst?.address, "Expected an ADDRESS to find the route to");
-  const route = await host.rtnl.routes.get({
+  const route = await host.rtnl.request(requests.get({
     ...rest,
     family: dst.family,
     dst: dst.address,
@@ -461,7 +461,7 @@ async function get(words: Words, host: Host): Promise<Result> {
     ...src?.address === undefined ? {} : { src: src.address, srcLength: src.length },
     // Tells the table; IPv4 alone knows it.
     ...dst.family === "inet" ? { flags: ["lookupTable"] } : {},
-  });
+  }));
   return listOf([printRoute(route, host)]);
 }
 

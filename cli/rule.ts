@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Rule } from "../mod.ts";
+import { type Rule, rule as requests } from "../rtnl/rule.ts";
 import { type Command, LIST, type Result } from "./command.ts";
 import {
   bigNumber,
@@ -213,14 +213,14 @@ function specOf({ from, to, mark, ...rest }: Rule & Joined, host: Host): Rule {
 async function change(verb: "add" | "delete", words: Words, host: Host): Promise<Result> {
   if (words.next === undefined) words.expected("a rule, such as from 10.0.0.0/8 table 100");
   const spec = specOf(readAll<Rule & Joined>(WORDS, words, {}, host), host);
-  await host.rtnl.rules[verb](spec);
+  await host.rtnl.request(requests[verb](spec));
   return {};
 }
 
 /** The rules of a family that have all that is said. */
 async function rulesOf(words: Words, host: Host): Promise<Rule[]> {
   const asked = readAll<Rule & Joined>(WORDS, words, {}, host);
-  const rules = await Array.fromAsync(host.rtnl.rules.list({ family: host.family ?? "inet" }));
+  const rules = await host.rtnl.request(requests.list({ family: host.family ?? "inet" }));
   const wanted = Object.entries(print(WORDS, asked, host).json);
   return rules.filter((rule) => {
     const { json } = printRule(rule, host);
@@ -231,7 +231,7 @@ async function rulesOf(words: Words, host: Host): Promise<Rule[]> {
 async function flush(words: Words, host: Host): Promise<Result> {
   for (const rule of await rulesOf(words, host)) {
     // The rule with priority 0 leads to the table "local", and stays, as with ip.
-    if (rule.priority !== undefined) await host.rtnl.rules.delete(rule);
+    if (rule.priority !== undefined) await host.rtnl.request(requests.delete(rule));
   }
   return {};
 }

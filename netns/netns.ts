@@ -4,12 +4,11 @@
  * @module
  */
 
-import { O_RDONLY, SIOCGSKNS } from "../ffi/constants.ts";
+import { O_RDONLY } from "../ffi/constants.ts";
 import { Descriptor } from "../ffi/descriptor.ts";
-import { check, ExistsError, InputError, kernelError } from "../ffi/errors.ts";
-import { NetlinkSocket, ROUTE_SOCKET, type SocketArguments } from "../ffi/netlink_socket.ts";
-import { identifyDescriptor, ioctl } from "../ffi/system.ts";
-import { Connection, type RequestOptions } from "../rtnl/connection.ts";
+import { ExistsError, InputError, kernelError } from "../ffi/errors.ts";
+import { identifyDescriptor } from "../ffi/system.ts";
+import type { RequestOptions } from "../rtnl/connection.ts";
 import { Rtnl } from "../rtnl/rtnl.ts";
 import { unlessAborted } from "../rtnl/abort.ts";
 import { findHeld, type HeldNetns } from "./held.ts";
@@ -23,7 +22,8 @@ import {
 } from "./named.ts";
 import { become, type NetnsProcess, spawn, type SpawnOptions } from "./process.ts";
 import { dismiss } from "./residents.ts";
-import { describeTarget, isNetns, type NetnsTarget, openTarget } from "./target.ts";
+import { connectIn } from "./socket.ts";
+import { describeTarget, type NetnsTarget, openTarget } from "./target.ts";
 import { openThere } from "./visitor.ts";
 
 /** Where a function acts: in the calling thread's namespace unless said otherwise. */
@@ -173,12 +173,6 @@ export class Netns implements Disposable {
   }
 
   static #adopt(descriptor: Descriptor, what: string, name?: string): Netns {
-    if (!isNetns(descriptor.fd)) {
-      descriptor.close();
-      throw new InputError(
-        `Cannot open ${what}: it is no network namespace; name a process, a name of "netns list" or a file such as /proc/42/ns/net`,
-      );
-    }
     const identity = identifyDescriptor(descriptor.fd);
     if (typeof identity === "number") {
       descriptor.close();
@@ -199,8 +193,7 @@ export class Netns implements Disposable {
 
   /** A connection to its rtnetlink, usable from any thread; the caller closes it. */
   async connect(): Promise<Rtnl> {
-    const socket = await openSocketIn(this.fd, ROUTE_SOCKET);
-    return new Rtnl(new Connection(new NetlinkSocket(socket, openBeside)));
+    return new Rtnl(await connectIn(this.fd));
   }
 
   /**
@@ -264,18 +257,6 @@ export class Netns implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-function openSocketIn(netns: number, socket: SocketArguments): Promise<Descriptor> {
-  return openThere("open a socket in the network namespace", netns, { socket });
-}
-
-/** A socket in the namespace of another socket, which keeps it alive. */
-async function openBeside(other: number, socket: SocketArguments): Promise<Descriptor> {
-  using netns = new Descriptor(
-    check("find the network namespace of a connection", ioctl(other, SIOCGSKNS)),
-  );
-  return await openSocketIn(netns.fd, socket);
 }
 
 /** A connection to the namespace that the options name; the caller closes it. */

@@ -9,8 +9,8 @@ import { Descriptor } from "../ffi/descriptor.ts";
 import { errnoOf } from "../ffi/errno.ts";
 import { check, InputError, kernelError, NotFoundError } from "../ffi/errors.ts";
 import { ioctl, open, pidfdOpen, pidfdSendSignal, readFile } from "../ffi/system.ts";
+import { Connection } from "../rtnl/connection.ts";
 import { netnsId } from "../rtnl/netns_id.ts";
-import { Rtnl } from "../rtnl/rtnl.ts";
 import { deniedDetails } from "./capability.ts";
 import { findHeld } from "./held.ts";
 import { namedPath } from "./named.ts";
@@ -51,8 +51,19 @@ export function describeTarget(target: NetnsTarget): string {
   return `descriptor ${(target as { fd: number }).fd}`;
 }
 
-/** A descriptor of what is said, which may be no network namespace. */
+/** A descriptor of the namespace that is said; `InputError` when it is none. */
 export function openTarget(target: Said): Descriptor {
+  const descriptor = openSaid(target);
+  if (isNetns(descriptor.fd)) return descriptor;
+  descriptor.close();
+  throw new InputError(
+    `Cannot open ${
+      describeTarget(target)
+    }: it is no network namespace; name a process, a name of "netns list" or a file such as /proc/42/ns/net`,
+  );
+}
+
+function openSaid(target: Said): Descriptor {
   if ("fd" in target) return Descriptor.duplicate(wholeNumber(target.fd, 0, "a descriptor"));
   if ("pid" in target) return openProcess(target);
   if ("nsid" in target) return openNsid(wholeNumber(target.nsid, 0, "an nsid"));
@@ -68,7 +79,7 @@ export function openTarget(target: Said): Descriptor {
 }
 
 /** Whether a descriptor is one of a network namespace. */
-export function isNetns(fd: number): boolean {
+function isNetns(fd: number): boolean {
   return ioctl(fd, NS_GET_NSTYPE) === CLONE_NEWNET;
 }
 
@@ -123,7 +134,7 @@ function openProcess(target: { pid: number; startTime?: number }): Descriptor {
 
 /** The kernel has no way to open a namespace by its number: it is looked for among those that are held. */
 function openNsid(nsid: number): Descriptor {
-  using rtnl = Rtnl.open();
+  using rtnl = Connection.open();
   for (const { files } of findHeld()) {
     for (const file of files) {
       const fd = open(file, O_RDONLY | O_NONBLOCK);

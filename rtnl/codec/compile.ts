@@ -393,9 +393,16 @@ function compileRow(
     shapes: { readonly [value: string]: Shape },
     otherwise?: Shape,
   ) => {
-    const forms = new Map(Object.entries(shapes).map(([value, shape]) => [value, formOf(shape)]));
+    const forms = new Map<string, Form>();
     const other = otherwise === undefined ? undefined : formOf(otherwise);
-    const formOn = (value: unknown) => forms.get(String(value)) ?? other;
+    const formOn = (value: unknown) => {
+      const name = String(value);
+      let form = forms.get(name);
+      if (form === undefined && Object.hasOwn(shapes, name)) {
+        forms.set(name, form = formOf(shapes[name]!));
+      }
+      return form ?? other;
+    };
     return {
       codec: undefined,
       by: { key, codecFor: (value: unknown) => formOn(value)?.codec },
