@@ -22,6 +22,7 @@ export const O_RDWR = 2;
 export const F_SETFL = 4;
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_SYMLINK_FOLLOW = 0x400;
 export const AT_EMPTY_PATH = 0x1000;
 
 // <sys/socket.h>

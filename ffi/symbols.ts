@@ -95,6 +95,8 @@ export const SYMBOLS = {
   readlink: { parameters: [pointer, pointer, size_t], result: ssize_t },
   /** int unlink(const char *path) */
   unlink: { parameters: [pointer], result: int },
+  /** int linkat(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, int flags) */
+  linkat: { parameters: [int, pointer, int, pointer, int], result: int },
 
   /** int pipe2(int fds[2], int flags), <fcntl.h> */
   pipe2: { parameters: [pointer, int], result: int },

@@ -7,6 +7,7 @@
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
+  AT_SYMLINK_FOLLOW,
   AT_SYMLINK_NOFOLLOW,
   CLD_EXITED,
   CLOCK_REALTIME,
@@ -71,6 +72,12 @@ export function mkdir(path: string, mode: number): number {
 /** unlink(2). */
 export function unlink(path: string): number {
   return answer(libc().unlink(cString(path)));
+}
+
+/** linkat(2) of an open file that has no name yet (open(2), O_TMPFILE). */
+export function linkDescriptor(fd: number, path: string): number {
+  const from = cString(`/proc/self/fd/${fd}`);
+  return answer(libc().linkat(AT_FDCWD, from, AT_FDCWD, cString(path), AT_SYMLINK_FOLLOW));
 }
 
 /** mount(2); `options` are the file system's own. */

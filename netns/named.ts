@@ -15,22 +15,26 @@ import {
   O_DIRECTORY,
   O_EXCL,
   O_RDONLY,
+  O_RDWR,
+  O_TMPFILE,
 } from "../ffi/constants.ts";
 import { Descriptor } from "../ffi/descriptor.ts";
 import { errnoOf } from "../ffi/errno.ts";
 import { check, InputError, kernelError } from "../ffi/errors.ts";
 import {
-  close,
   type FileIdentity,
   identify,
   identifyDescriptor,
+  linkDescriptor,
   lock,
   mkdir,
   mount,
   open,
   readDirectory,
+  readFile,
   umount,
   unlink,
+  writeText,
 } from "../ffi/system.ts";
 import { deniedDetails, refusedCall } from "./capability.ts";
 import { findHeld } from "./held.ts";
@@ -39,6 +43,7 @@ const DIRECTORY = "/run/netns";
 const EEXIST = errnoOf("EEXIST");
 const EINVAL = errnoOf("EINVAL");
 const ENOENT = errnoOf("ENOENT");
+const EOPNOTSUPP = errnoOf("EOPNOTSUPP");
 
 /** A namespace that has a name. */
 export interface NamedNetns {
@@ -71,15 +76,15 @@ export function namedPath(name: string): string {
 
 /**
  * Gives a namespace a name; nothing of it is left when that fails. A name whose making was interrupted,
- * so that its file is there and nothing mounted on it, is taken over.
+ * so that its file is there and nothing mounted on it, is taken over. Before something is mounted on the
+ * file, and after, it says who made it: see `findLeftBehind`.
  */
-export async function createNamed(name: string, netns: number): Promise<void> {
+export async function createNamed(name: string, netns: number, maker = ""): Promise<void> {
   const path = namedPath(name);
   const operation = `create network namespace ${name}`;
   using _lock = await prepareDirectory(operation);
-  const created = open(path, O_RDONLY | O_CREAT | O_EXCL);
-  if (created >= 0) close(created);
-  else if (created !== -EEXIST || !await isLeftBehind(name)) checkFile(operation, created);
+  const created = createFile(operation, path, maker);
+  if (created !== -EEXIST || !await isOrphan(name)) checkFile(operation, created);
   const mounted = mount(`/proc/self/fd/${netns}`, path, "none", MS_BIND);
   if (mounted < 0) {
     unlink(path);
@@ -87,11 +92,35 @@ export async function createNamed(name: string, netns: number): Promise<void> {
   }
 }
 
+/** Makes a file with its content: at once, where the file system has files without a name. */
+function createFile(operation: string, path: string, content: string): number {
+  const unnamed = open(DIRECTORY, O_TMPFILE | O_RDWR, 0o400);
+  const fd = unnamed === -EOPNOTSUPP ? open(path, O_CREAT | O_EXCL | O_RDWR, 0o400) : unnamed;
+  if (fd === -EEXIST) return fd;
+  using file = new Descriptor(checkFile(operation, fd));
+  check(operation, writeText(file.fd, content));
+  return fd === unnamed ? linkDescriptor(fd, path) : fd;
+}
+
+/**
+ * The names whose making or removal a crash has interrupted: their files are there, say that they are this
+ * maker's, and no namespace is mounted on them, in no mount namespace. Only one process at a time may give
+ * names for a maker.
+ */
+export function findLeftBehind(maker: string): string[] {
+  const bare = listNamed().filter(({ name, id }) =>
+    id === undefined && readFile(namedPath(name)) === maker
+  );
+  if (bare.length === 0) return [];
+  const mounts = new Set(findHeld().flatMap(({ mounts }) => mounts));
+  return bare.map(({ name }) => name).filter((name) => !mounts.has(namedPath(name)));
+}
+
 /** How long `ip netns add` may take from making the file to mounting the namespace on it. */
 const MAKING_MILLISECONDS = 1000;
 
 /** Whether a name's file stays without a namespace, here and in every other mount namespace. */
-async function isLeftBehind(name: string): Promise<boolean> {
+async function isOrphan(name: string): Promise<boolean> {
   for (const end = performance.now() + MAKING_MILLISECONDS; performance.now() < end;) {
     if (findNamed(name) !== undefined) return false;
     await new Promise((resolve) => setTimeout(resolve, 50));

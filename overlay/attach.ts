@@ -43,12 +43,21 @@ import { type Host, openHost } from "./host.ts";
 import { isLinkLocal } from "./input.ts";
 import { absentIsFalse, findLink, getLink } from "./links.ts";
 import { withHostLock } from "./lock.ts";
-import { makeNetns, removeMadeNetns } from "./made_netns.ts";
-import { needsNat, translateFor } from "./nat.ts";
+import { askMarks, marksIn } from "./marks.ts";
+import { makeNetns } from "./made_netns.ts";
+import { hasTable, needsNat, translateAlsoFor } from "./nat.ts";
 import { PoolExhaustedError } from "./pool.ts";
 import { limitRate } from "./rate.ts";
 import { settle } from "./settle.ts";
-import { addressAltName, formatTag, idAltName, makingAltName, parseTag, type Tag } from "./tag.ts";
+import {
+  addressAltName,
+  formatTag,
+  idAltName,
+  makingAltName,
+  parseTag,
+  portAltName,
+  type Tag,
+} from "./tag.ts";
 import { Undo } from "./undo.ts";
 
 /** The links of all attachments, for `ip link show group 25708`. */
@@ -112,7 +121,7 @@ export async function attach(spec: AttachSpec, options: NetnsOptions = {}): Prom
     try {
       return await attachInside(container, { spec, wanted, host });
     } catch (error) {
-      if (made !== undefined) removeMadeNetns({ name: name!, id: made.id });
+      if (made !== undefined) Netns.remove(name!);
       throw error;
     }
   });
@@ -176,7 +185,7 @@ async function attachTo(container: Netns, task: Task): Promise<Attachment> {
       wanted = await chooseAddresses(outside, bridge!, wanted);
       checkGateways(wanted.gateways, wanted.addresses, true);
     }
-    const { forwarding, switchedOff } = await survey(outside, wanted, bridge);
+    const { forwarding, switchedOff, hasTable } = await survey(outside, wanted, bridge);
     const tag: Tag = {
       owner: wanted.owner,
       id: wanted.id,
@@ -194,7 +203,6 @@ async function attachTo(container: Netns, task: Task): Promise<Attachment> {
     // 44 random bits: no look-up, no counter to share, no name that another container could hash to.
     const hostInterface = `veth${crypto.randomUUID().replaceAll("-", "").slice(0, 11)}`;
     const attachment: Attachment = { ...tag, hostInterface, bridge: bridge?.name, mtu };
-    if (wanted.publish.length > 0) await refusePublished(outside, attachment);
     await createPair(attachment, wanted, bridge, container, outside, opening);
     undo.defer(async () => {
       await absentIsFalse(() => outside.links.delete({ name: hostInterface }));
@@ -236,10 +244,9 @@ async function attachTo(container: Netns, task: Task): Promise<Attachment> {
     await startForwarding(switchedOff, outside, host.where);
     await step("switch forwarding on");
 
-    if (needsNat(attachment)) {
-      const translated = (await findAttachments(outside))
-        .filter((it) => it.owner === wanted.owner && needsNat(it));
-      await translateFor(translated, wanted.owner, outside);
+    // A port that led to a container which is gone must not lead to the next with its address.
+    if (needsNat(attachment) || hasTable) {
+      await translateAlsoFor(attachment, outside);
       await step("translate addresses");
     }
 
@@ -295,6 +302,8 @@ interface Survey {
   forwarding: Family[];
   /** Those of them that it does not forward yet. */
   switchedOff: Family[];
+  /** Whether it translates addresses for the owner already. */
+  hasTable: boolean;
 }
 
 /**
@@ -313,73 +322,85 @@ function isOwn(answer: Route | Address | NetlinkError): boolean {
   return !("type" in answer) || answer.type === "local";
 }
 
-/** Looks at the host, with one system call; `ExistsError` for addresses that are another container's. */
+/** Looks at the host, with one system call; `ExistsError` for addresses and ports that are another container's. */
 async function survey(
   outside: Rtnl,
-  { interface: name, addresses, gateways, masquerade, publish }: Wanted,
+  wanted: Wanted,
   bridge: Bridge | undefined,
 ): Promise<Survey> {
-  const [conf4, conf6, ...found] = await outside.batch([
+  const { owner, addresses, gateways, masquerade, publish } = wanted;
+  const own = ownNames(wanted, bridge);
+  const [conf4, conf6, lo, ...found] = await outside.batch([
     netconf.get({ family: "inet" }),
     netconf.get({ family: "inet6" }),
+    askMarks(),
     ...gateways.map(ownAddress),
-    ...addresses.map(({ address: own }) =>
-      link.get({ altName: addressAltName(bridge?.index ?? 0, own), extendedMask: SKIP_STATS })
-    ),
+    ...own.map(({ altName }) => link.get({ altName, extendedMask: SKIP_STATS })),
   ]);
   const holders = found.splice(gateways.length) as (Link | NetlinkError)[];
   for (const [index, holder] of holders.entries()) {
-    if (holder instanceof NetlinkError) continue;
-    throw addressTaken(name, addresses[index]!.address, holder);
+    if (!(holder instanceof NetlinkError)) throw taken(wanted.interface, own[index]!, holder);
   }
-  const own = gateways.filter((_, i) => isOwn(found[i] as Route | Address | NetlinkError));
+  const routing = gateways.filter((_, i) => isOwn(found[i] as Route | Address | NetlinkError));
   const routed = bridge === undefined || masquerade || publish.length > 0;
-  const forwarding = familiesOf(routed ? addresses : own);
+  const forwarding = familiesOf(routed ? addresses : routing);
   // A kernel without that family answers with an error.
   const isOff = (conf: typeof conf4) => !(conf instanceof NetlinkError) && conf.forwarding === 0;
   const off: Record<Family, boolean> = { inet: isOff(conf4), inet6: isOff(conf6) };
-  return { forwarding, switchedOff: forwarding.filter((family) => off[family]) };
+  return {
+    forwarding,
+    switchedOff: forwarding.filter((family) => off[family]),
+    hasTable: !(lo instanceof NetlinkError) && hasTable(owner, marksIn(lo)),
+  };
 }
 
-function addressTaken(name: string, address: string, { alias, name: link }: Link): ExistsError {
+/** What only one container can have: it is a further name of its link, so the kernel keeps it. */
+interface OwnName {
+  altName: string;
+  what: string;
+  /** What to take when it is another's. */
+  other: string;
+}
+
+function ownNames({ addresses, publish }: Wanted, bridge: Bridge | undefined): OwnName[] {
+  return [
+    ...addresses.map(({ address }) => ({
+      altName: addressAltName(bridge?.index ?? 0, address),
+      what: `address ${address} is that of`,
+      other: "take another address",
+    })),
+    ...publish.map((port) => ({
+      altName: portAltName(port),
+      what: `${port.protocol} port ${port.hostPort} of the host leads to`,
+      other: "publish another port",
+    })),
+  ];
+}
+
+function taken(name: string, { what, other }: OwnName, { alias, name: link }: Link): ExistsError {
   const tag = parseTag(alias);
   const holder = tag?.id ?? (tag === undefined ? `link ${link}` : `network namespace ${tag.netns}`);
   return new ExistsError(`attach ${name}`, errnoOf("EEXIST"), {
-    remedy: `address ${address} is that of ${holder}; detach that, or take another address`,
+    remedy: `${what} ${holder}; detach that, or ${other}`,
   });
-}
-
-/** Refuses ports of the host that lead to another container. */
-async function refusePublished(outside: Rtnl, { interface: name, publish }: Attachment) {
-  const others = await findAttachments(outside);
-  for (const { protocol, hostPort } of publish) {
-    const holder = others.find((other) =>
-      other.publish.some((it) => it.protocol === protocol && it.hostPort === hostPort)
-    );
-    if (holder === undefined) continue;
-    throw new ExistsError(`attach ${name}`, errnoOf("EEXIST"), {
-      remedy: `${protocol} port ${hostPort} of the host leads to ${
-        holder.id ?? `network namespace ${holder.netns}`
-      }; detach that, or publish another port`,
-    });
-  }
 }
 
 /** Creates both ends where they belong, and writes on the host's what it is for. */
 async function createPair(
   attachment: Attachment,
-  { mac, hairpin, isolated, addresses, owner }: Wanted,
+  wanted: Wanted,
   bridge: Bridge | undefined,
   container: Netns,
   outside: Rtnl,
   inside: Promise<Rtnl>,
 ): Promise<void> {
   const { hostInterface: name, interface: peer, mtu } = attachment;
+  const { mac, hairpin, isolated, owner } = wanted;
   const id = idAltName(attachment);
   const altNames = [
     makingAltName(owner),
     ...id === undefined ? [] : [id],
-    ...addresses.map(({ address: own }) => addressAltName(bridge?.index ?? 0, own)),
+    ...ownNames(wanted, bridge).map(({ altName }) => altName),
   ];
   const port = hairpin || isolated;
   // The kernel takes no alias at creation; in one system call with it, no kill comes in between.
@@ -454,6 +475,8 @@ function containerRequests(
   const { addresses, gateways, routes, rate } = wanted;
   const flags = onBridge ? [] : ["onlink" as const];
   return forAttach(wanted, [
+    // Before the addresses: their routes are then made with memory that the kernel waits for where it is short.
+    link.set({ index, up: true }),
     ...addresses.map(({ family, address: own, prefixLength }) =>
       address.add({
         index,
@@ -463,7 +486,6 @@ function containerRequests(
         flags: [...flagsAtOnce(family), ...(onBridge ? [] : ["noprefixroute" as const])],
       })
     ),
-    link.set({ index, up: true }),
     ...rate.send === undefined ? [] : [limitRate(index, rate.send)],
     ...gateways.map((gateway) => route.add({ gateway: gateway.address, oif: index, flags })),
     ...routes.map(({ destination: { family, address: dst, prefixLength }, gateway }) =>

@@ -144,20 +144,20 @@ export async function deleteHalfMade(host: Rtnl, owner: string): Promise<boolean
  * The kernel does it too, but in the background, which may be a while after the container has ended.
  */
 export async function deleteDead(host: Rtnl): Promise<boolean> {
-  for (let attempts = 0; attempts < DYING_ATTEMPTS; attempts++) {
+  for (const end = performance.now() + DYING_MILLISECONDS; performance.now() < end;) {
     const found = await findAttachments(host);
     if (await deleteDeadOf(found, host)) return true;
     // The last reference to a namespace may be a socket's, which the kernel drops late when it has much to do.
     const held = new Set(findHeld().map(({ id }) => id));
     if (found.every(({ netns }) => held.has(netns))) return false;
-    await new Promise((resolve) => setTimeout(resolve, DYING_MILLISECONDS));
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MILLISECONDS));
   }
   return false;
 }
 
-/** How often to look whether a namespace that nobody holds is gone, and how long to wait in between. */
-const DYING_ATTEMPTS = 50;
-const DYING_MILLISECONDS = 20;
+/** How long a namespace that nobody holds may take to be gone, when a thousand others go with it. */
+const DYING_MILLISECONDS = 5000;
+const LOOK_AGAIN_MILLISECONDS = 20;
 
 async function deleteDeadOf(attachments: readonly Found[], host: Rtnl): Promise<boolean> {
   const found = attachments.filter(({ nsid }) => nsid !== undefined);

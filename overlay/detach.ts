@@ -16,7 +16,7 @@ import {
 import { type Host, openHost } from "./host.ts";
 import { checkLinkName } from "./input.ts";
 import { shareHostLock } from "./lock.ts";
-import { findMadeNetns, removeMadeNetns } from "./made_netns.ts";
+import { findMadeNetns } from "./made_netns.ts";
 import { settle } from "./settle.ts";
 import { checkId, checkOwner, DEFAULT_OWNER } from "./tag.ts";
 
@@ -107,7 +107,7 @@ async function tidy(
   const emptied = gone.some((own) => own.length === 0)
     ? undefined
     : new Set(gone.flat().map(({ netns }) => netns));
-  (await findMadeNetns(left, host.netns, owner, emptied)).forEach(removeMadeNetns);
+  (await findMadeNetns(left, host.netns, owner, emptied)).forEach(Netns.remove);
 }
 
 function matcher(target: DetachTarget): (attachment: Attachment) => boolean {

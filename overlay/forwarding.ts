@@ -8,7 +8,7 @@
 import type { NetnsOptions } from "../netns/netns.ts";
 import { setSysctl } from "../netns/sysctl.ts";
 import type { Rtnl } from "../rtnl/rtnl.ts";
-import { isMarked, removeMark, setMark } from "./marks.ts";
+import { removeMark, setMark } from "./marks.ts";
 
 /** IPv4 or IPv6. */
 export type Family = "inet" | "inet6";
@@ -35,25 +35,21 @@ export async function startForwarding(
   }
 }
 
-/** Switches forwarding off where it was off before the first attachment, and no attachment needs it. */
+/** Switches forwarding off again where it was off before. */
 export async function stopForwarding(
-  needed: readonly Family[],
+  families: readonly Family[],
   rtnl: Rtnl,
   host: NetnsOptions,
-): Promise<Family[]> {
-  const stopped: Family[] = [];
-  for (const family of FAMILIES) {
-    if (needed.includes(family) || !await wasOff(family, rtnl)) continue;
+): Promise<void> {
+  for (const family of families) {
     await setSysctl(FORWARDING_KEYS[family], 0, host);
     await removeMark(forwardingMark(family), rtnl);
-    stopped.push(family);
   }
-  return stopped;
 }
 
-/** Whether forwarding was off before the first attachment. */
-export async function wasOff(family: Family, rtnl: Rtnl): Promise<boolean> {
-  return await isMarked(forwardingMark(family), rtnl);
+/** Whether forwarding was off before the first attachment, by the marks of a host. */
+export function wasOff(family: Family, marks: ReadonlySet<string>): boolean {
+  return marks.has(forwardingMark(family));
 }
 
 /** What says that it was off before the first attachment. */

@@ -10,6 +10,7 @@ import { findEmptyBridges, removeBridge } from "./attach_bridge.ts";
 import { findAttachments, type Found } from "./attachments.ts";
 import { FAMILIES, stopForwarding, wasOff } from "./forwarding.ts";
 import type { Host } from "./host.ts";
+import { marksOf } from "./marks.ts";
 import { hasTable, needsNat, tableOf, translateFor } from "./nat.ts";
 
 /** Something that was taken away, or would be. */
@@ -35,18 +36,17 @@ export async function settle(
   { dryRun = false, attachments: left }: SettleOptions = {},
 ): Promise<Swept[]> {
   const swept: Swept[] = [];
+  const marks = await marksOf(rtnl);
   const attachments = (left ?? await findAttachments(rtnl)).filter(({ making }) => !making);
   const needed = FAMILIES.filter((family) =>
     attachments.some(({ forwarding }) => forwarding.includes(family))
   );
-  for (const family of FAMILIES) {
-    if (needed.includes(family) || !await wasOff(family, rtnl)) continue;
-    swept.push({ kind: "forwarding", name: family });
-  }
-  if (!dryRun) await stopForwarding(needed, rtnl, where);
+  const unneeded = FAMILIES.filter((it) => !needed.includes(it) && wasOff(it, marks));
+  swept.push(...unneeded.map((name): Swept => ({ kind: "forwarding", name })));
+  if (!dryRun) await stopForwarding(unneeded, rtnl, where);
 
   const translated = attachments.filter((it) => it.owner === owner && needsNat(it));
-  const hadTable = await hasTable(owner, rtnl);
+  const hadTable = hasTable(owner, marks);
   if (translated.length === 0 && hadTable) {
     swept.push({ kind: "nat table", name: tableOf(owner) });
   }

@@ -4,10 +4,11 @@
  * @module
  */
 
+import { Netns } from "../netns/netns.ts";
 import { deleteLinks, findAttachments, type OwnerOptions } from "./attachments.ts";
 import { openHost } from "./host.ts";
 import { withHostLock } from "./lock.ts";
-import { findMadeNetns, removeMadeNetns } from "./made_netns.ts";
+import { findMadeNetns } from "./made_netns.ts";
 import { settle, type Swept } from "./settle.ts";
 import { checkOwner, DEFAULT_OWNER } from "./tag.ts";
 
@@ -47,10 +48,10 @@ export async function sweep(
     const attachments = all.filter((it) => !halfMade.includes(it));
     if (!dryRun) await deleteLinks(host.rtnl, halfMade);
     const made = await findMadeNetns(attachments, host.netns, owner);
-    if (!dryRun) made.forEach(removeMadeNetns);
+    if (!dryRun) made.forEach(Netns.remove);
     return [
       ...halfMade.map(({ hostInterface }): Swept => ({ kind: "link", name: hostInterface })),
-      ...made.map(({ name }): Swept => ({ kind: "netns", name })),
+      ...made.map((name): Swept => ({ kind: "netns", name })),
       ...await settle(host, owner, { dryRun, attachments }),
     ];
   });

@@ -80,6 +80,11 @@ export function addressAltName(bridge: number, address: string): string {
   return `denolink-lease-${bridge}-${address}`;
 }
 
+/** The further name that keeps a port of the host one container's. */
+export function portAltName({ protocol, hostPort }: PublishedPort): string {
+  return `denolink-port-${protocol}-${hostPort}`;
+}
+
 /** The further name of the one link that an owner is about to attach, until all of it is done. */
 export function makingAltName(owner: string): string {
   return `${prefixOf(owner)}-making`;

@@ -71,6 +71,19 @@ houseTest("only cli.ts may import mod.ts, and every file says what it is for", a
   }
 });
 
+houseTest("errors are told apart by their class and number, never by their words", async () => {
+  const byWords =
+    /(?:message|kernelMessage)\??\.(?:includes|match|matchAll|search|startsWith|indexOf)\(|(?:test|exec)\([^)]*[mM]essage\)|[mM]essage [!=]==? ["'`]/;
+  for (const guilty of ['error.message.includes("exists")', "/gone/.test(error.message)"]) {
+    assert(byWords.test(guilty), guilty);
+  }
+  for (const folder of ORDER) {
+    for (const { path, text } of await sources(`${folder}/`)) {
+      assertEquals(byWords.exec(text)?.[0], undefined, path);
+    }
+  }
+});
+
 houseTest(
   "the threads' sources import what stands in front of them, and nothing else",
   async () => {

@@ -245,7 +245,7 @@ function describe({ differences = [] }: Step): string {
 
 /** What a crash has left of giving names and of attaching. */
 async function mendHalfDone(places: Places): Promise<void> {
-  await places.removeHalfNamed();
+  places.removeHalfNamed();
   for (const place of places.all().filter(({ memory }) => memory?.unsettled)) {
     await deleteHalfMade(place.rtnl, places.owner.topology);
     await settle(place, places.owner.topology);

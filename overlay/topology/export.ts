@@ -17,7 +17,8 @@ import type { Qdisc } from "../../rtnl/tc/mod.ts";
 import { findAttachments, type Found } from "../attachments.ts";
 import { type Host, openHost } from "../host.ts";
 import { isLinkLocal, parseCidr } from "../input.ts";
-import { FAMILIES, wasOff } from "../forwarding.ts";
+import { FAMILIES, FORWARDING_KEYS, wasOff } from "../forwarding.ts";
+import { marksIn } from "../marks.ts";
 import { bucketOf } from "../rate.ts";
 import { checkOwner, parseTopologyTag } from "../tag.ts";
 import { absentIsUndefined } from "./absent.ts";
@@ -410,13 +411,11 @@ function isNeighbour(
     (state?.includes("permanent") === true || flags?.includes("proxy") === true);
 }
 
-const FORWARDING = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
-
 /** Forwarding, which most networks need, and what topologies have changed. */
-async function sysctlsOf({ netns, rtnl }: Source, lo: Link): Promise<Record<string, string>> {
+async function sysctlsOf({ netns }: Source, lo: Link): Promise<Record<string, string>> {
   // What attachments have switched on, they will switch on again.
-  const own = await Promise.all(FAMILIES.map((family) => wasOff(family, rtnl)));
-  const keys = FORWARDING.filter((_, i) => !own[i]);
+  const marks = marksIn(lo);
+  const keys = FAMILIES.filter((it) => !wasOff(it, marks)).map((it) => FORWARDING_KEYS[it]);
   const changed = formersOf(lo).flatMap((what) => what.startsWith("sysctl ") ? what.slice(7) : []);
   const sysctls: Record<string, string> = {};
   for (const key of new Set([...keys, ...changed])) {

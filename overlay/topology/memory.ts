@@ -43,8 +43,6 @@ export interface Memory {
   nameless: ReadonlySet<bigint>;
   /** Whether attachments came or went, and what the host does for them is not settled yet. */
   unsettled: boolean;
-  /** Of the host: digests of names that are being given or taken away, or were when a crash came. */
-  naming: ReadonlySet<string>;
 }
 
 /** Reads what a namespace remembers; `undefined` when it has nothing to do with the topology. */
@@ -69,9 +67,6 @@ export function recall(
     formerOfOthers: formersIn(others.flatMap((name) => OTHERS_MARK.exec(name)?.[1] ?? [])),
     nameless: new Set(
       marks.filter((mark) => mark.startsWith(ALSO)).map((mark) => BigInt(mark.slice(ALSO.length))),
-    ),
-    naming: new Set(
-      marks.filter((mark) => mark.startsWith(NAMING)).map((mark) => mark.slice(NAMING.length)),
     ),
   };
 }
@@ -161,17 +156,9 @@ export function forgetNameless(owner: Owner, netns: bigint): Request<void> {
   return link.deleteAltNames({ index: LO, altNames: [`${prefixOf(owner)}${ALSO}${netns}`] });
 }
 
-/**
- * Has the host remember the names of namespaces, by their digests, which may be longer than a mark, before
- * they are given or taken away: in between a name's file is there without a namespace.
- */
-export function rememberNaming(owner: Owner, digests: Iterable<string>): Request<void> {
-  return link.addAltNames({ index: LO, altNames: namingMarks(owner, digests) });
-}
-
-/** Has the host forget them. */
-export function forgetNaming(owner: Owner, digests: Iterable<string>): Request<void> {
-  return link.deleteAltNames({ index: LO, altNames: namingMarks(owner, digests) });
+/** What the file of a namespace's name says while no namespace is mounted on it. */
+export function markOfNames(owner: Owner): string {
+  return `${prefixOf(owner)}${MADE}`;
 }
 
 /** What settings topologies have changed in a namespace. */
@@ -191,7 +178,6 @@ const TABLE: Mark = "table";
 const UNSETTLED: Mark = "unsettled";
 const WAS = "was:";
 const ALSO = "also=";
-const NAMING = "naming=";
 
 function fits(mark: string): boolean {
   return new TextEncoder().encode(mark).length <= LONGEST;
@@ -211,10 +197,6 @@ function formersIn(marks: readonly string[]): Map<string, string> {
 
 function prefixOf({ topology, host }: Owner): string {
   return `denolink.${topology}@${host}:`;
-}
-
-function namingMarks(owner: Owner, digests: Iterable<string>): string[] {
-  return [...digests].map((digest) => `${prefixOf(owner)}${NAMING}${digest}`);
 }
 
 function formerMark(owner: Owner, what: string, value: string): string {

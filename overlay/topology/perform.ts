@@ -83,12 +83,15 @@ async function takeAway(steps: readonly Step[], places: Places, done: Done): Pro
     own.filter(({ action }) => action === "remove").forEach(done);
   }
   const left = going.filter(({ kind }) => kind === "netns");
-  await naming(left, places, async (step, name) => {
-    await deleteLinksOf(places.get(step.name)!, onOthers(places.get(step.name)!));
-    Netns.remove(name);
+  for (const step of left) {
+    const place = places.get(step.name)!;
+    await trying(step, async () => {
+      await deleteLinksOf(place, onOthers(place));
+      Netns.remove(place.netns.name ?? step.name);
+    });
     places.leave(step.name);
     done(step);
-  });
+  }
 }
 
 /** The links of a namespace that stand on those of others: they would go with it, but some time later. */
@@ -134,28 +137,9 @@ async function takeAttachmentsAway(steps: readonly Step[], places: Places): Prom
 
 async function makeNamespaces(steps: readonly Step[], places: Places, done: Done): Promise<void> {
   const made = steps.filter(({ kind, action }) => kind === "netns" && action === "add");
-  await naming(made, places, async (step) => {
-    await refreshLinks(await places.make(step.name));
+  for (const step of made) {
+    await trying(step, async () => refreshLinks(await places.make(step.name)));
     done(step);
-  });
-}
-
-/** How many names are given or taken away at once: the host can remember some hundred things. */
-const NAMES_AT_ONCE = 32;
-
-/** Gives names to namespaces, or takes them away, one after the other. */
-async function naming(
-  steps: readonly Step[],
-  places: Places,
-  fn: (step: Step, name: string) => void | Promise<void>,
-): Promise<void> {
-  const nameOf = ({ name }: Step) => places.get(name)?.netns.name ?? name;
-  for (let at = 0; at < steps.length; at += NAMES_AT_ONCE) {
-    const some = steps.slice(at, at + NAMES_AT_ONCE);
-    const all = async () => {
-      for (const step of some) await trying(step, () => fn(step, nameOf(step)));
-    };
-    await trying(some[0]!, () => places.whileNaming(some.map(nameOf), all));
   }
 }
 

@@ -6,26 +6,24 @@
 
 import { ExistsError, InputError, NetlinkError, NotFoundError } from "../../ffi/errors.ts";
 import { errnoOf } from "../../ffi/errno.ts";
-import { createNamed, listNamed } from "../../netns/named.ts";
+import { createNamed, findLeftBehind } from "../../netns/named.ts";
 import { Netns } from "../../netns/netns.ts";
 import { type Link, SKIP_STATS } from "../../rtnl/link.ts";
 import type { Rtnl } from "../../rtnl/rtnl.ts";
 import { deleteTogether, throwFirst } from "../attachments.ts";
 import type { Host } from "../host.ts";
-import { digestOf } from "./canonical.ts";
 import { HOST } from "./format.ts";
 import {
   forgetMark,
   forgetNameless,
-  forgetNaming,
   freeProtocol,
+  markOfNames,
   type Memory,
   type Owner,
   recall,
   remember,
   rememberMark,
   rememberNameless,
-  rememberNaming,
   renaming,
 } from "./memory.ts";
 import type { Place, Site } from "./state.ts";
@@ -87,7 +85,7 @@ export class Places implements Disposable {
       await this.remember(place, true);
       // As in every new namespace, it can't talk to itself before.
       await place.rtnl.links.set({ index: 1, up: true });
-      await createNamed(name, place.netns.fd);
+      await createNamed(name, place.netns.fd, markOfNames(this.owner));
     } catch (error) {
       this.leave(name);
       if (!(error instanceof ExistsError)) throw error;
@@ -157,29 +155,9 @@ export class Places implements Disposable {
     place.memory = { ...place.memory!, unsettled: false };
   }
 
-  /** Gives names or takes them away; what of it a crash leaves, `removeHalfNamed` finds. */
-  async whileNaming(names: readonly string[], fn: () => Promise<void>): Promise<void> {
-    const host = this.#places.get(HOST)!;
-    await this.remember(host, false);
-    const naming = new Set(names.map(digestOf));
-    await host.rtnl.request(rememberNaming(this.owner, naming));
-    host.memory = { ...host.memory!, naming };
-    await fn();
-    await host.rtnl.request(forgetNaming(this.owner, naming));
-    host.memory = { ...host.memory!, naming: new Set() };
-  }
-
   /** Takes away the names that a crash has left without a namespace. */
-  async removeHalfNamed(): Promise<void> {
-    const host = this.#places.get(HOST)!;
-    const naming = host.memory?.naming ?? new Set();
-    if (naming.size === 0) return;
-    const left = listNamed().filter(({ name, id }) =>
-      id === undefined && naming.has(digestOf(name))
-    );
-    for (const { name } of left) Netns.remove(name);
-    await host.rtnl.request(forgetNaming(this.owner, naming));
-    host.memory = { ...host.memory!, naming: new Set() };
+  removeHalfNamed(): void {
+    findLeftBehind(markOfNames(this.owner)).forEach(Netns.remove);
   }
 
   /** Lets go of a namespace that is gone. */

@@ -14,7 +14,8 @@ import {
   withNetns,
 } from "../../mod.ts";
 import { createVethPair } from "../../overlay/links.ts";
-import { MS_BIND, POLLIN } from "../../ffi/constants.ts";
+import { MS_BIND, O_TMPFILE, POLLIN } from "../../ffi/constants.ts";
+import { libc } from "../../ffi/libc.ts";
 import { ready } from "../../ffi/poll.ts";
 import {
   bindSocket,
@@ -131,6 +132,36 @@ kernelTest("a half-made name is told apart, and can be removed", { write: true }
     for (const left of [name, `${name}-dir`]) Netns.remove(left);
   }
 });
+
+kernelTest(
+  "a name is given on a file system that has no files without a name",
+  {},
+  async () => {
+    const name = `denolink-test-${crypto.randomUUID().slice(0, 8)}`;
+    const symbols = libc();
+    const { open } = symbols;
+    let refused = 0;
+    // Such as overlayfs has been; procfs refuses with the same error.
+    const elsewhere = new TextEncoder().encode("/proc\0");
+    Object.assign(symbols, {
+      open: (path: Uint8Array<ArrayBuffer>, flags: number, mode: number) => {
+        const isUnnamed = (flags & O_TMPFILE) === O_TMPFILE;
+        if (isUnnamed) refused++;
+        return open(isUnnamed ? elsewhere : path, flags, mode);
+      },
+    });
+    try {
+      using made = await Netns.create(name);
+      assertEquals(Netns.list().find((named) => named.name === name), { name, id: made.id });
+      await assertRejects(() => Netns.create(name), ExistsError);
+      assertEquals(refused, 2);
+    } finally {
+      Object.assign(symbols, { open });
+      Netns.remove(name);
+    }
+    assertEquals(identify(`/run/netns/${name}`), -2);
+  },
+);
 
 kernelTest(
   "a half-made name is taken over by whoever makes it again",

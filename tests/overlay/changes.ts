@@ -4,7 +4,6 @@
  * @module
  */
 
-import { O_CREAT } from "../../ffi/constants.ts";
 import { libc } from "../../ffi/libc.ts";
 import { NetlinkSocket } from "../../ffi/netlink_socket.ts";
 
@@ -63,10 +62,10 @@ export function watchChanges(before: (change: Change) => boolean | void): Dispos
     if (changesIn(bytes).length > 0) before(bytes);
   });
   const symbols = libc();
-  const { open, mkdir, unlink, mount, umount2, write } = symbols;
+  const { linkat, mkdir, unlink, mount, umount2, write } = symbols;
   const patched: Partial<typeof symbols> = {
-    open: (path, flags, mode) =>
-      open(flags & O_CREAT && before("name") ? NOWHERE : path, flags, mode),
+    linkat: (from, file, to, path, flags) =>
+      linkat(from, file, to, before("name") ? NOWHERE : path, flags),
     mount: (source, target, ...rest) => mount(source, before("name") ? NOWHERE : target, ...rest),
     // A setting is a line; what else is written wakes a thread.
     write: (fd, bytes, size) =>
@@ -79,7 +78,21 @@ export function watchChanges(before: (change: Change) => boolean | void): Dispos
   return {
     [Symbol.dispose]() {
       watch[Symbol.dispose]();
-      Object.assign(symbols, { open, mkdir, unlink, mount, umount2, write });
+      Object.assign(symbols, { linkat, mkdir, unlink, mount, umount2, write });
+    },
+  };
+}
+
+/** Calls a function before each request to the kernel, and before each other call that changes something. */
+export function watchCalls(before: () => void): Disposable {
+  const sent = watchSent(before);
+  const changed = watchChanges((change) => {
+    if (typeof change === "string") before();
+  });
+  return {
+    [Symbol.dispose]() {
+      changed[Symbol.dispose]();
+      sent[Symbol.dispose]();
     },
   };
 }

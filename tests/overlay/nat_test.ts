@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
 import {
   attach,
   type AttachSpec,
@@ -127,7 +127,7 @@ kernelTest(
     assertEquals(await talk(container, six, neighbour, "2001:db8::1", 8080), "fd00::1");
     const listed = await rules();
     assertMatch(listed, /tcp \. 8080 : 10\.0\.0\.2 \. 7777/);
-    assertMatch(listed, /comment "published ports"/);
+    assertMatch(listed, /comment "published ports, ip6"/);
     assert(listed.includes(before.trim()));
 
     // The port is one container's only, whoever attaches.
@@ -168,7 +168,7 @@ kernelTest(
       "denolink",
       "denolink-lab",
     ]);
-    // The first owner's table is untouched, counters and all: it has the same comment.
+    // The first owner's table is untouched.
     assert(all.includes(alone.trim()));
     await detach({ netns: three }, { netns: host, owner: "lab" });
     assert(!(await rules()).includes("53"));
@@ -184,18 +184,58 @@ kernelTest(
   },
 );
 
-kernelTest("a table that somebody deleted is made again with the next change", NEEDS, async (
+kernelTest("a port of a container that is gone leads to nobody who gets its address", NEEDS, async (
+  kernel,
+) => {
+  const { host, rules, attach } = await lab(kernel);
+  const before = await rules();
+  const [gone, next] = [await kernel.another(), await kernel.another()];
+  const publish = [{ protocol: "tcp" as const, hostPort: 8080, port: PORT }];
+  const addresses = await attach({ netns: gone, publish });
+  const resident = await kernel.another();
+  const dns = { publish: [{ protocol: "udp" as const, hostPort: 53, port: 53 }] };
+  await attach({ netns: resident, ...dns });
+  // As when its namespace ends: nobody detaches it.
+  await runIn(gone, "ip", "link", "delete", "eth0");
+  assertMatch(await rules(), /tcp \. 8080 : /);
+  assertEquals(await attach({ netns: next }), addresses);
+  assert(!(await rules()).includes("8080"));
+  assertMatch(await rules(), /udp \. 53 : /);
+  // One that takes the place of another has its port at once.
+  await attach({ netns: resident, addresses: ["10.0.0.99/24"], replace: true, ...dns });
+  assertMatch(await rules(), /udp \. 53 : 10\.0\.0\.99 \./);
+  for (const netns of [next, resident]) await detach({ netns }, { netns: host });
+  assertEquals(await rules(), before);
+});
+
+kernelTest("a table that somebody changed is as it was with the next change", NEEDS, async (
   kernel,
 ) => {
   const { host, rules, attach } = await lab(kernel);
   const before = await rules();
   const [one, two] = [await kernel.another(), await kernel.another()];
-  await attach({ netns: one, masquerade: true });
-  const wanted = await rules();
-  await runIn(host, "nft", "delete table inet denolink");
-  await attach({ netns: two, masquerade: true });
-  await detach({ netns: two }, { netns: host });
-  assertEquals(await rules(), wanted);
+  const publish = [{ protocol: "tcp" as const, hostPort: 8080, port: PORT }];
+  await attach({ netns: one, masquerade: true, publish });
+  const content = async () => (await rules()).split("\n").toSorted();
+  const wanted = await content();
+  for (
+    const script of [
+      "delete table inet denolink",
+      "flush table inet denolink",
+      "flush chain inet denolink postrouting; delete chain inet denolink postrouting",
+      "flush map inet denolink published4",
+      "add element inet denolink published4 { tcp . 8081 : 10.0.0.9 . 80 }",
+      "flush map inet denolink published4; add element inet denolink published4 { tcp . 8080 : 10.0.0.9 . 80 }",
+      "flush table inet denolink; delete map inet denolink published6",
+      'add rule inet denolink output counter comment "mine"',
+    ]
+  ) {
+    await runIn(host, "nft", script);
+    assertNotEquals(await content(), wanted, script);
+    await attach({ netns: two });
+    await detach({ netns: two }, { netns: host });
+    assertEquals(await content(), wanted, script);
+  }
   await runIn(host, "nft", "delete table inet denolink");
   await detach({ netns: one }, { netns: host });
   assertEquals(await rules(), before);

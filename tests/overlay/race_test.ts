@@ -2,7 +2,6 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import {
   attach,
   type AttachSpec,
-  type AttachStep,
   detach,
   ExistsError,
   listAttachments,
@@ -13,6 +12,7 @@ import {
   sweep,
 } from "../../mod.ts";
 import { eventually, kernelTest } from "../support.ts";
+import { watchCalls } from "./changes.ts";
 import { type Container, startContainer } from "./container.ts";
 import { assertState, stateOf } from "./state.ts";
 import { elsewhere, endOf, type Job, runVictim, startVictim } from "./victim.ts";
@@ -147,54 +147,66 @@ kernelTest(
   },
 );
 
-const KINDS: Record<string, Omit<AttachSpec, "netns">> = {
-  "on a bridge": {
-    ...AUTO,
-    masquerade: true,
-    sysctls: { "net.ipv4.conf.eth0.rp_filter": 2 },
-    rate: { receive: 1e6 },
+/** What is attached, and what of it is attached before. */
+const KINDS: Record<string, { spec: Omit<AttachSpec, "netns">; earlier?: typeof AUTO }> = {
+  "on a bridge, translated": {
+    spec: {
+      ...AUTO,
+      masquerade: true,
+      publish: [{ protocol: "tcp", hostPort: 8080, port: 80 }],
+      routes: [{ destination: "198.51.100.0/24", gateway: "10.0.0.1" }],
+      sysctls: { "net.ipv4.conf.eth0.rp_filter": 2 },
+      rate: { receive: 1e6, send: 1e6 },
+    },
   },
-  "routed": { addresses: ["10.0.0.2/24", "fd00::2/64"] },
+  "routed": { spec: { addresses: ["10.0.0.2/24", "fd00::2/64"] } },
+  "in the place of an attachment": { spec: { ...AUTO, replace: true }, earlier: AUTO },
 };
+/** More than any of them needs: the search for the last call ends there. */
+const MOST_CALLS = 60;
 
-for (const [kind, spec] of Object.entries(KINDS)) {
+for (const [kind, { spec, earlier }] of Object.entries(KINDS)) {
   kernelTest(
-    `a container (${kind}) that ends at any step of its attach is told, and nothing is left`,
+    `a container (${kind}) that ends before any call of its attach is told, and nothing is left`,
     { run: true },
     async ({ netns }) => {
       const host = { netns };
       const before = await stateOf(netns);
-      const steps: AttachStep[] = [];
-      {
-        await using container = await startContainer();
-        await attach({
-          ...spec,
-          netns: { pid: container.pid },
-          onStep: (it) => void steps.push(it),
-        }, host);
-        await detach({ netns: { pid: container.pid } }, host);
-      }
-      const checked = steps.indexOf("look whether the container lives");
-      assert(checked > 3, steps.join());
-      for (const [i, fatal] of steps.entries()) {
+      let refused = 0;
+      let fatal = 1;
+      for (let ended = true; ended; fatal++) {
+        assert(fatal < MOST_CALLS, "it has more calls than were thought possible");
+        const message = `${kind}, ended before call ${fatal}`;
         await using container = await startContainer();
         const target = { pid: container.pid };
-        const onStep = (step: AttachStep) => step === fatal ? container.kill() : undefined;
-        const attaching = attach({ ...spec, netns: target, id: "web", onStep }, host);
-        if (i < checked) {
-          const error = await assertRejects(() => attaching, NotFoundError);
-          assertMatch(error.message, /ended, or left its namespace, while it was attached/);
+        if (earlier !== undefined) await attach({ ...earlier, netns: target, id: "web" }, host);
+        let calls = 0;
+        const attaching = async () => {
+          using _watched = watchCalls(() => {
+            if (++calls === fatal) container.end();
+          });
+          await attach({ ...spec, netns: target, id: "web" }, host);
+        };
+        const [attached] = await Promise.allSettled([attaching()]);
+        ended = calls >= fatal;
+        if (attached.status === "rejected") {
+          refused++;
+          assert(attached.reason instanceof NotFoundError, `${message}: ${attached.reason}`);
+          assertMatch(attached.reason.message, /ended, or left its namespace, while/, message);
+        }
+        if (attached.status === "rejected" && earlier === undefined) {
+          await assertState(netns, before, message);
         } else {
           // It was there when it was looked for: as if it had ended a moment later.
-          await attaching;
-          await eventually(async () => assertEquals(await listAttachments(host), []));
-          const swept = await sweep(host);
-          assert(swept.some((it) => it.kind === "forwarding"));
-          assert(swept.every((it) => it.kind !== "link"));
+          await container.kill();
+          await eventually(async () => assertEquals(await listAttachments(host), [], message));
+          assert((await sweep(host)).every((it) => it.kind !== "link"), message);
+          await assertState(netns, before, message);
         }
-        await assertState(netns, before, fatal);
         await assertRejects(() => attach({ ...spec, netns: target }, host), NotFoundError);
       }
+      assert(refused > 8, `${refused} refusals`);
+      assert(fatal > refused + 2, "some ended after it was looked for");
     },
   );
 }

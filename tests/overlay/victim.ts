@@ -1,12 +1,11 @@
 /**
  * A process that attaches, detaches and sweeps, applies topologies and destroys them, and kills itself at the
- * point that it is told: before its Nth request to the kernel is sent, which is after the one before was
- * carried out, before its Nth system call that changes something, or after a step.
+ * point that it is told: before its Nth call to the kernel that asks for something or changes it, which is
+ * after the one before was carried out, before its Nth that changes something, or after a step.
  *
  * @module
  */
 
-import { NetlinkSocket } from "../../ffi/netlink_socket.ts";
 import {
   apply,
   attach,
@@ -20,10 +19,10 @@ import {
   sweep,
   type Topology,
 } from "../../mod.ts";
-import { watchChanges } from "./changes.ts";
+import { watchCalls, watchChanges } from "./changes.ts";
 
-/** When it dies: before a request, before a change, after a step, or, without a point, never. */
-export type Point = { request: number } | { change: number } | { step: string } | undefined;
+/** When it dies: before a call, before a change, after a step, or, without a point, never. */
+export type Point = { call: number } | { change: number } | { step: string } | undefined;
 
 /** What it is told; `rounds` is how often it does all of it. */
 export interface Task {
@@ -84,23 +83,13 @@ export async function endOf(victim: Deno.ChildProcess): Promise<End> {
 if (import.meta.main) await die(JSON.parse(Deno.args[0]!));
 
 async function die({ host, jobs, point, rounds = 1 }: Task): Promise<void> {
-  const { send, sendSync } = NetlinkSocket.prototype;
-  let requests = 0;
+  let calls = 0;
   let changes = 0;
-  const count = () => {
-    if (point && "request" in point && ++requests === point.request) end();
-  };
-  NetlinkSocket.prototype.send = function (bytes) {
-    count();
-    return send.call(this, bytes);
-  };
-  NetlinkSocket.prototype.sendSync = function (bytes) {
-    count();
-    return sendSync.call(this, bytes);
-  };
-  using _watched = watchChanges(() => {
-    changes++;
-    if (point && "change" in point && changes === point.change) end();
+  using _calls = watchCalls(() => {
+    if (++calls === (point && "call" in point ? point.call : 0)) end();
+  });
+  using _changes = watchChanges(() => {
+    if (++changes === (point && "change" in point ? point.change : 0)) end();
   });
   const onStep = (step: string) => {
     if (point && "step" in point && point.step === step) end();

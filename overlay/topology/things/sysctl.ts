@@ -10,7 +10,7 @@ import { link } from "../../../rtnl/link.ts";
 import type { Request } from "../../../rtnl/request.ts";
 import { findAttachments, throwFirst } from "../../attachments.ts";
 import { FAMILIES, FORWARDING_KEYS, forwardingMark, wasOff } from "../../forwarding.ts";
-import { setMark } from "../../marks.ts";
+import { marksOf, setMark } from "../../marks.ts";
 import { forgetFormer, rememberFormer } from "../memory.ts";
 import type { Place, Thing, ThingType } from "../state.ts";
 
@@ -106,7 +106,9 @@ async function rememberInPlace(
 /** What says that a setting, of forwarding, was off before the first attachment, if something does. */
 async function forwardingMarkOf(key: string, { rtnl }: Place): Promise<string | undefined> {
   const family = FAMILIES.find((family) => FORWARDING_KEYS[family] === key);
-  return family !== undefined && await wasOff(family, rtnl) ? forwardingMark(family) : undefined;
+  return family !== undefined && wasOff(family, await marksOf(rtnl))
+    ? forwardingMark(family)
+    : undefined;
 }
 
 async function put(key: string, value: string, { where }: Place): Promise<void> {
