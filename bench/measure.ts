@@ -28,7 +28,7 @@ export interface Result {
 
 /** Who has worked for so long need not go on. */
 const ENOUGH_NANOSECONDS = 8e9;
-const WARM_NANOSECONDS = 3e8;
+const WARM_NANOSECONDS = 1e9;
 const ROUNDS = 5;
 const QUICK_ROUNDS = 3;
 const WARM_UPS = 10;

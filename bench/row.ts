@@ -36,7 +36,7 @@ export interface Row<State> {
   quick: readonly number[];
   /** How many rounds count. */
   rounds?: number;
-  /** How many at most go before those, where to make ready takes long. */
+  /** How many at most go before those: fewer where to make ready takes long, more where one is short. */
   warmUps?: number;
   targets: readonly Target[];
   /** Whoever the work itself can't do without. */

@@ -70,23 +70,21 @@ export async function translateFor(
 }
 
 /**
- * The same for one more, whoever else is attached: no other has to be looked at. Its ports lead to it alone,
- * and those that led to its addresses when they were another's do so no more.
+ * The same for one more, whoever else is attached: the others are looked at only where something is in the
+ * way, such as ports that led to its addresses when they were another's.
  */
 export async function translateAlsoFor(attachment: Attachment, host: Rtnl): Promise<void> {
   const { owner } = attachment;
   using nft = await Nft.beside(host);
   const table: NftTableName = { family: "inet", name: tableOf(owner) };
   const found = await contentIn(nft, table);
-  if (found !== undefined) {
-    const wanted = contentFor([attachment]);
-    const addresses = attachment.addresses.map((it) => parseCidr(it).address);
-    const isOwn = ({ key: [protocol, hostPort], value: [address] }: Port) =>
-      addresses.includes(address) ||
-      attachment.publish.some((it) => it.protocol === protocol && it.hostPort === hostPort);
-    const gone = { rules: [], ports: without(found, wanted).ports.filter(isOwn) };
-    if (await change(nft, table, gone, without(wanted, found))) return;
-  }
+  const wanted = contentFor([attachment]);
+  const addresses = attachment.addresses.map((it) => parseCidr(it).address);
+  const isInTheWay = ({ key: [protocol, hostPort], value: [address] }: Port) =>
+    addresses.includes(address) ||
+    attachment.publish.some((it) => it.protocol === protocol && it.hostPort === hostPort);
+  const isClear = found !== undefined && !without(found, wanted).ports.some(isInTheWay);
+  if (isClear && await change(nft, table, NOTHING, without(wanted, found))) return;
   const all = await findAttachments(host);
   await translateFor(all.filter((it) => it.owner === owner && needsNat(it)), owner, host);
 }
@@ -307,6 +305,8 @@ interface Part<Rule> {
   rules: Rule[];
   ports: Port[];
 }
+
+const NOTHING: Part<never> = { rules: [], ports: [] };
 
 /** What one content has and another has not. */
 function without<Rule>(content: Content<Rule>, other: Content<unknown>): Part<Rule> {
