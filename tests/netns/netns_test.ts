@@ -14,7 +14,7 @@ import {
   withNetns,
 } from "../../mod.ts";
 import { createVethPair } from "../../overlay/links.ts";
-import { MS_BIND, O_TMPFILE, POLLIN } from "../../ffi/constants.ts";
+import { AF_NETLINK, MS_BIND, O_TMPFILE, POLLIN, SOCK_RAW } from "../../ffi/constants.ts";
 import { libc } from "../../ffi/libc.ts";
 import { ready } from "../../ffi/poll.ts";
 import {
@@ -29,6 +29,9 @@ import {
 import { eventually, kernelTest, runIn, threadNamespaces } from "../support.ts";
 
 const HOME = readLink("/proc/self/ns/net");
+/** Of <sys/socket.h>. */
+const MSG_OOB = 1;
+const MSGHDR_BYTES = 56;
 
 kernelTest(
   "a namespace is pinned by path, descriptor, pid and itself",
@@ -141,13 +144,15 @@ kernelTest(
     const symbols = libc();
     const { open } = symbols;
     let refused = 0;
-    // Such as overlayfs has been; procfs refuses with the same error.
-    const elsewhere = new TextEncoder().encode("/proc\0");
+    // Such as overlayfs has been. Netlink refuses urgent data with the same error.
+    const socket = symbols.socket(AF_NETLINK, SOCK_RAW, 0);
+    const refuse = () => Number(symbols.sendmsg(socket, new Uint8Array(MSGHDR_BYTES), MSG_OOB));
     Object.assign(symbols, {
       open: (path: Uint8Array<ArrayBuffer>, flags: number, mode: number) => {
         const isUnnamed = (flags & O_TMPFILE) === O_TMPFILE;
-        if (isUnnamed) refused++;
-        return open(isUnnamed ? elsewhere : path, flags, mode);
+        if (!isUnnamed) return open(path, flags, mode);
+        refused++;
+        return refuse();
       },
     });
     try {
@@ -157,6 +162,7 @@ kernelTest(
       assertEquals(refused, 2);
     } finally {
       Object.assign(symbols, { open });
+      symbols.close(socket);
       Netns.remove(name);
     }
     assertEquals(identify(`/run/netns/${name}`), -2);
