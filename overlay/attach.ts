@@ -185,7 +185,7 @@ async function attachTo(container: Netns, task: Task): Promise<Attachment> {
       wanted = await chooseAddresses(outside, bridge!, wanted);
       checkGateways(wanted.gateways, wanted.addresses, true);
     }
-    const { forwarding, switchedOff, hasTable } = await survey(outside, wanted, bridge);
+    const { forwarding, switchedOff, translates } = await survey(outside, wanted, bridge);
     const tag: Tag = {
       owner: wanted.owner,
       id: wanted.id,
@@ -245,7 +245,7 @@ async function attachTo(container: Netns, task: Task): Promise<Attachment> {
     await step("switch forwarding on");
 
     // A port that led to a container which is gone must not lead to the next with its address.
-    if (needsNat(attachment) || hasTable) {
+    if (needsNat(attachment) || translates) {
       await translateAlsoFor(attachment, outside);
       await step("translate addresses");
     }
@@ -303,7 +303,7 @@ interface Survey {
   /** Those of them that it does not forward yet. */
   switchedOff: Family[];
   /** Whether it translates addresses for the owner already. */
-  hasTable: boolean;
+  translates: boolean;
 }
 
 /**
@@ -350,7 +350,7 @@ async function survey(
   return {
     forwarding,
     switchedOff: forwarding.filter((family) => off[family]),
-    hasTable: !(lo instanceof NetlinkError) && hasTable(owner, marksIn(lo)),
+    translates: !(lo instanceof NetlinkError) && hasTable(owner, marksIn(lo)),
   };
 }
 

@@ -13,6 +13,8 @@ import { type Kernel, kernelTest, runIn } from "../support.ts";
 
 const TALK = new URL("../../examples/talk.ts", import.meta.url);
 const PORT = 7777;
+const WEB = [{ protocol: "tcp" as const, hostPort: 8080, port: PORT }];
+const DNS = [{ protocol: "udp" as const, hostPort: 53, port: 53 }];
 
 /** A host with containers, and the world: another network beside it, which knows no way to them. */
 interface Lab {
@@ -115,8 +117,7 @@ kernelTest(
       await runIn(host, "nft", "add", line);
     }
     const before = await rules();
-    const publish = [{ protocol: "tcp" as const, hostPort: 8080, port: PORT }];
-    const [four = "", six = ""] = await attach({ netns: container, publish });
+    const [four = "", six = ""] = await attach({ netns: container, publish: WEB });
     await attach({ netns: neighbour });
     assertEquals(await talk(container, four, world, "192.0.2.1", 8080), "192.0.2.2");
     assertEquals(await talk(container, six, world, "2001:db8::1", 8080), "2001:db8::2");
@@ -132,13 +133,13 @@ kernelTest(
 
     // The port is one container's only, whoever attaches.
     await assertRejects(
-      () => attach({ netns: neighbour, interface: "eth1", publish }),
+      () => attach({ netns: neighbour, interface: "eth1", publish: WEB }),
       ExistsError,
       "tcp port 8080 of the host leads to",
     );
     await detach({ netns: container }, { netns: host });
     assertEquals(await rules(), before);
-    await attach({ netns: neighbour, interface: "eth1", publish, gateways: [] });
+    await attach({ netns: neighbour, interface: "eth1", publish: WEB, gateways: [] });
     await detach({ netns: neighbour, interface: "eth1" }, { netns: host });
     assertEquals(await rules(), before);
   },
@@ -160,9 +161,8 @@ kernelTest(
     await attach({ netns: one, masquerade: true });
     const alone = await rules();
     const other = { owner: "lab", bridge: { name: "br1", addresses: ["10.1.0.1/24"] } };
-    const publish = [{ protocol: "udp" as const, hostPort: 53, port: 53 }];
     await attach({ netns: two, masquerade: true, ...other });
-    await attach({ netns: three, publish, ...other });
+    await attach({ netns: three, publish: DNS, ...other });
     const all = await rules();
     assertEquals([...all.matchAll(/^table inet (\S+)/gm)].map(([, name]) => name), [
       "denolink",
@@ -190,11 +190,9 @@ kernelTest("a port of a container that is gone leads to nobody who gets its addr
   const { host, rules, attach } = await lab(kernel);
   const before = await rules();
   const [gone, next] = [await kernel.another(), await kernel.another()];
-  const publish = [{ protocol: "tcp" as const, hostPort: 8080, port: PORT }];
-  const addresses = await attach({ netns: gone, publish });
+  const addresses = await attach({ netns: gone, publish: WEB });
   const resident = await kernel.another();
-  const dns = { publish: [{ protocol: "udp" as const, hostPort: 53, port: 53 }] };
-  await attach({ netns: resident, ...dns });
+  await attach({ netns: resident, publish: DNS });
   // As when its namespace ends: nobody detaches it.
   await runIn(gone, "ip", "link", "delete", "eth0");
   assertMatch(await rules(), /tcp \. 8080 : /);
@@ -202,7 +200,7 @@ kernelTest("a port of a container that is gone leads to nobody who gets its addr
   assert(!(await rules()).includes("8080"));
   assertMatch(await rules(), /udp \. 53 : /);
   // One that takes the place of another has its port at once.
-  await attach({ netns: resident, addresses: ["10.0.0.99/24"], replace: true, ...dns });
+  await attach({ netns: resident, addresses: ["10.0.0.99/24"], replace: true, publish: DNS });
   assertMatch(await rules(), /udp \. 53 : 10\.0\.0\.99 \./);
   for (const netns of [next, resident]) await detach({ netns }, { netns: host });
   assertEquals(await rules(), before);
@@ -214,8 +212,7 @@ kernelTest("a table that somebody changed is as it was with the next change", NE
   const { host, rules, attach } = await lab(kernel);
   const before = await rules();
   const [one, two] = [await kernel.another(), await kernel.another()];
-  const publish = [{ protocol: "tcp" as const, hostPort: 8080, port: PORT }];
-  await attach({ netns: one, masquerade: true, publish });
+  await attach({ netns: one, masquerade: true, publish: WEB });
   const content = async () => (await rules()).split("\n").toSorted();
   const wanted = await content();
   for (
