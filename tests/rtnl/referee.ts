@@ -33,7 +33,10 @@ export async function carryOut(rtnl: Rtnl, requests: Case["requests"]): Promise<
 }
 
 // What differs from one moment, or from one link, to the next.
-const MOMENTARY = ["used", "expires", "updated", "probes", "hello_timer", "gc_timer", "timer"];
+const MOMENTARY = [
+  ...["used", "expires", "updated", "probes", "hello_timer", "gc_timer", "timer"],
+  "tentative", // until duplicate address detection is through
+];
 const RANDOM = ["permaddr", "link_netnsid", "stats64", "stats"];
 
 /** What `ip` shows, without what is different each time. */
