@@ -205,6 +205,18 @@ export const PORT_PROFILE = {
   response: ["IFLA_PORT_RESPONSE", 7, u16],
 } as const satisfies Table;
 
+/** IFLA_DEVLINK_PORT: the port of a devlink device that it is (linux/devlink.h); empty for most links. */
+export const DEVLINK_PORT = {
+  bus: ["DEVLINK_ATTR_BUS_NAME", 1, text],
+  device: ["DEVLINK_ATTR_DEV_NAME", 2, text],
+  port: ["DEVLINK_ATTR_PORT_INDEX", 3, u32],
+} as const satisfies Table;
+
+/** IFLA_DPLL_PIN: the pin of a clock that it has (linux/dpll.h); empty for most links. */
+export const DPLL_PIN = {
+  id: ["DPLL_A_PIN_ID", 1, u32],
+} as const satisfies Table;
+
 /** RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK: struct ifinfomsg and the IFLA_* attributes. */
 export const LINK = {
   header: {
@@ -303,10 +315,10 @@ export const LINK = {
     tsoMaxSize: ["IFLA_TSO_MAX_SIZE", 59, u32],
     tsoMaxSegments: ["IFLA_TSO_MAX_SEGS", 60, u32],
     allMulticast: ["IFLA_ALLMULTI", 61, u32],
-    devlinkPort: ["IFLA_DEVLINK_PORT", 62, bytes],
+    devlinkPort: ["IFLA_DEVLINK_PORT", 62, DEVLINK_PORT],
     gsoIpv4MaxSize: ["IFLA_GSO_IPV4_MAX_SIZE", 63, u32],
     groIpv4MaxSize: ["IFLA_GRO_IPV4_MAX_SIZE", 64, u32],
-    dpllPin: ["IFLA_DPLL_PIN", 65, bytes],
+    dpllPin: ["IFLA_DPLL_PIN", 65, DPLL_PIN],
     maxPacingOffloadHorizon: ["IFLA_MAX_PACING_OFFLOAD_HORIZON", 66, uint],
     /** The link can't change its namespace. */
     netnsImmutable: ["IFLA_NETNS_IMMUTABLE", 67, bool],

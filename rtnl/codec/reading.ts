@@ -6,7 +6,8 @@
 
 import { align, type AnyCodec, NLA_HEADER, NLA_TYPE_MASK } from "./payloads.ts";
 import type { Input, NumberFormat } from "./shape.ts";
-import { getting, local, property, Source } from "./source.ts";
+import { makingObject } from "./objects.ts";
+import { getting, local, Source } from "./source.ts";
 
 /** Reads a payload; `undefined` when these bytes are not of its kind. */
 export type Read = (input: Input, start: number, end: number) => unknown;
@@ -31,19 +32,21 @@ export interface RowToRead {
   readonly inHeader: boolean;
 }
 
+/** The key of what no row describes. */
+const UNKNOWN = "unknown";
+
 /** For attributes behind a header, or without one; `undefined` when they do not end where they should. */
 export function messageReader(fields: readonly FieldToRead[], rows: readonly RowToRead[]): Read {
   const source = new Source();
-  const keys = [...new Set([...fields, ...rows].map(({ key }) => key))];
+  const keys = [...new Set([...fields, ...rows].map(({ key }) => key)), UNKNOWN];
+  const sure = fields.filter(({ codec }) => codec.number !== undefined).map(({ key }) => key);
   const header = sizeOf(fields);
   const someWait = rows.some(({ by }) => waits(by?.key, fields));
   return source.compile(`
-(() => {
-  ${constructor(fields, keys)}
-  return function read(input, start, end) {
+  function read(input, start, end) {
     ${header === 0 ? "" : `if (end - start < ${header}) return undefined;`}
     const { view } = input;
-    let ${[...keys.map(local), "value"].join(", ")}, unknown${someWait ? ", later" : ""};
+    let ${keys.map(local).join(", ")}, value${someWait ? ", later" : ""};
     ${fieldStatements(source, fields).join("\n    ")}
     let at = start + ${align(header)};
     while (at + ${NLA_HEADER} <= end) {
@@ -55,15 +58,13 @@ export function messageReader(fields: readonly FieldToRead[], rows: readonly Row
       switch (type & ${NLA_TYPE_MASK}) {
         ${rows.map((row) => caseOf(source, row, waits(row.by?.key, fields))).join("\n        ")}
       }
-      (unknown ??= []).push({ type, bytes: input.bytes.slice(from, to) });
+      (${local(UNKNOWN)} ??= []).push({ type, bytes: input.bytes.slice(from, to) });
     }
     if (at < end) return undefined;
     ${someWait ? laterStatements(source, rows, fields) : ""}
-    value = new Value(${keys.map(local).join(", ")});
-    if (unknown !== undefined) value.unknown = unknown;
+    ${makingObject(source, keys, sure)}
     return value;
-  };
-})()`);
+  }`);
 }
 
 /** For a struct; of another kernel's, which may be shorter or longer, what is not there is absent. */
@@ -76,15 +77,13 @@ export function structReader(fields: readonly FieldToRead[]): Read {
     return `if (end - start >= ${size}) ${statement}`;
   });
   return source.compile(`
-(() => {
-  ${constructor([], keys)}
-  return function read(input, start, end) {
+  function read(input, start, end) {
     const { view } = input;
-    let ${keys.map(local).join(", ")};
+    let ${keys.map(local).join(", ")}, value;
     ${statements.join("\n    ")}
-    return new Value(${keys.map(local).join(", ")});
-  };
-})()`);
+    ${makingObject(source, keys, [])}
+    return value;
+  }`);
 }
 
 /** For numbers of one size, one behind the other; `undefined` when the last is cut off. */
@@ -99,23 +98,6 @@ export function numbersReader(number: NumberFormat): Read {
   }
   return values;
 }`);
-}
-
-/**
- * A plain object that has room for all its keys from the start: the first objects that a constructor makes
- * tell V8 how many there are.
- */
-function constructor(sure: readonly FieldToRead[], keys: readonly string[]): string {
-  const always = new Set(
-    sure.filter(({ codec }) => codec.number !== undefined).map(({ key }) => key),
-  );
-  const sets = keys.map((key) =>
-    always.has(key)
-      ? `this${property(key)} = ${local(key)};`
-      : `if (${local(key)} !== undefined) this${property(key)} = ${local(key)};`
-  );
-  return `function Value(${keys.map(local).join(", ")}) { ${sets.join(" ")} }
-  Value.prototype = Object.prototype;`;
 }
 
 /** One statement for each field, which is surely there. */
@@ -186,7 +168,7 @@ function laterStatements(
       switch (type & ${NLA_TYPE_MASK}) {
         ${waiting.map((row) => caseOf(source, row, false)).join("\n        ")}
       }
-      (unknown ??= []).push({ type, bytes: input.bytes.slice(from, to) });
+      (${local(UNKNOWN)} ??= []).push({ type, bytes: input.bytes.slice(from, to) });
     }`;
 }
 

@@ -61,6 +61,24 @@ Deno.test("a key may be any text, and what is repeated may depend on another att
   assertEquals(error.path, ['a"b']);
 });
 
+Deno.test("an object has the keys that were said, and in the table's order, whichever those are", () => {
+  const keys = Array.from({ length: 70 }, (_, index) => `key${index}`);
+  const codec = tableCodec(
+    Object.fromEntries(keys.map((key, index) => [key, ["X", index + 1, scalars.u8]] as const)),
+  );
+  // More sets than objects are made ready for; each key is in some, and missing in others.
+  for (let set = 1; set < 200; set++) {
+    const said = keys.filter((_, index) => (set * (index + 1)) % 199 < 90);
+    const entries: [string, unknown][] = said.map((key) => [key, set]);
+    if (set % 2 === 0) entries.push(["unknown", [OTHER]]);
+    const read = decode(codec, encode(codec, Object.fromEntries(entries) as never))!;
+    assertEquals<unknown>(Object.entries(read), entries);
+    assertEquals(Object.getPrototypeOf(read), Object.prototype);
+  }
+});
+
+const OTHER = { type: 100, bytes: Uint8Array.of(1) };
+
 Deno.test("each scalar keeps its range, and refuses what is outside", () => {
   const { u8, u16, be16, u32, be32, s32, sbe32, u64, bool, text, mac, ip, bytes, presence } =
     scalars;
