@@ -13,11 +13,13 @@ import { local, property, Source } from "./source.ts";
 /** A set of keys, as bits, and what makes an object of the values of all keys. */
 interface Form {
   readonly masks: readonly number[];
-  readonly make: (...values: unknown[]) => object;
+  make: (...values: unknown[]) => object;
 }
 
-/** What somebody sends may have any set; those beyond so many are made key by key. */
+/** What somebody sends may have any set; those beyond so many get no constructor. */
 const MOST_FORMS = 64;
+/** A set gets its constructor when it is met so often: to compile those of a short list takes longer than the list. */
+const OFTEN = 8;
 /** Bits of a small integer. */
 const MASK_BITS = 30;
 
@@ -38,16 +40,24 @@ export function makingObject(
   const names = masks.map((_, index) => `mask${index}`);
   const known: Form[] = [];
   const forms = source.name(known);
+  const makeAny = anyMaker(keys);
   const another = source.name((...masks: number[]) => {
     const isThere = unsure.map((_, bit) =>
       (masks[Math.floor(bit / MASK_BITS)]! & 1 << bit % MASK_BITS) !== 0
     );
     const there = keys.filter((key) => isThere[unsure.indexOf(key)] ?? true);
-    const form = { masks, make: maker(keys, there) };
+    let met = 0;
+    const form: Form = {
+      masks,
+      make(...values) {
+        if (++met === OFTEN) form.make = maker(keys, there);
+        return makeAny(...values);
+      },
+    };
     known.push(form);
     return form;
   });
-  const any = source.name({ masks: [], make: anyMaker(keys) });
+  const any = source.name({ masks: [], make: makeAny });
   const differs = names.map((name, index) => `form.masks[${index}] !== ${name}`).join(" || ");
   return `
     const ${names.map((name, index) => `${name} = ${masks[index]}`).join(", ")};

@@ -133,20 +133,22 @@ function caseOf(source: Source, row: RowToRead, mayWait: boolean): string {
   const value = by === undefined
     ? valueAt(source, codec!, "from", "to")
     : `${source.name(by)}.codecFor(${local(by.key)})?.read(input, from, to)`;
-  const size = codec?.number?.size;
+  const format = codec?.number;
+  // Any bytes of its size are a number.
+  const isSure = format !== undefined && codec!.meaning === undefined;
   const conditions = [
     // The first is taken, but for what replaces a field of the header.
     ...repeated || inHeader ? [] : [`${own} === undefined`],
-    ...size === undefined ? [] : [`to - from === ${size}`],
-    `(value = ${value}) !== undefined`,
+    ...format === undefined ? [] : [`to - from === ${format.size}`],
+    ...isSure ? [] : [`(value = ${value}) !== undefined`],
   ];
+  const got = isSure ? value : "value";
   const wait = mayWait
     ? `if (${local(by!.key)} === undefined) { (later ??= []).push({ type, from, to }); continue; }`
     : "";
-  return `case ${number}:
-          ${wait}
-          if (${conditions.join(" && ")}) {
-            ${repeated ? `(${own} ??= []).push(value)` : `${own} = value`};
+  return `case ${number}: ${wait}
+          if (${conditions.join(" && ") || "true"}) {
+            ${repeated ? `(${own} ??= []).push(${got})` : `${own} = ${got}`};
             continue;
           }
           break;`;

@@ -110,13 +110,15 @@ function set(format: NumberFormat, at: string, value: string): string {
   return `${setting(format, at, value, "output.view")};`;
 }
 
-function appended(source: Source, row: RowToWrite, value: string): string {
-  const { codec, flag } = row.formFor({})!;
-  return `{
-        at = output.reserve(${NLA_HEADER});
-        ${source.name(codec)}.write(output, ${value});
-        ${source.name(close)}(output, at, ${row.number | flag});
-      }`;
+function appended(source: Source, { formFor, number }: RowToWrite, value: string): string {
+  const { codec, flag } = formFor({})!;
+  return `${source.name(append)}(output, ${value}, ${source.name(codec)}, ${number | flag});`;
+}
+
+function append(output: Output, value: unknown, codec: AnyCodec, type: number): void {
+  const start = output.reserve(NLA_HEADER);
+  codec.write(output, value);
+  close(output, start, type);
 }
 
 /** What has been written of it as a field of the header. */
@@ -144,11 +146,7 @@ function writeRow(
   const form = formFor(values);
   if (form === undefined) throw new ValueError("nothing is known of it for this kind");
   if (form.codec.omits?.(value)) return;
-  const write = (value: unknown) => {
-    const start = output.reserve(NLA_HEADER);
-    form.codec.write(output, value);
-    close(output, start, number | form.flag);
-  };
+  const write = (value: unknown) => append(output, value, form.codec, number | form.flag);
   if (repeated) each(value as unknown[], write);
   else write(value);
 }
