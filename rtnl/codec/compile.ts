@@ -294,7 +294,8 @@ class TableCodec implements Codec<unknown> {
   readonly rows: readonly RowToWrite[];
   readonly #byNumber: Map<number, RowToWrite>;
   // Made when first used, as a program uses few of all tables; then they take their own place.
-  read: Read = (...range) => (this.read = messageReader([], this.rows))(...range);
+  read: Read = (input, start, end) =>
+    start === end ? {} : (this.read = messageReader([], this.rows))(input, start, end);
   write: Write = (...target) => (this.write = messageWriter([], this.rows))(...target);
 
   constructor(table: Table, root: () => AnyCodec, header: Fields = {}) {

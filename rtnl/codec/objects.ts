@@ -82,8 +82,11 @@ function maker(keys: readonly string[], there: readonly string[]): Form["make"] 
 }
 
 function anyMaker(keys: readonly string[]): Form["make"] {
-  return (...values) =>
-    Object.fromEntries(
-      keys.map((key, index) => [key, values[index]]).filter(([, value]) => value !== undefined),
-    );
+  return (...values) => {
+    const object: Record<string, unknown> = {};
+    for (let index = 0; index < keys.length; index++) {
+      if (values[index] !== undefined) object[keys[index]!] = values[index];
+    }
+    return object;
+  };
 }
