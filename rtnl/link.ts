@@ -24,11 +24,12 @@ import { LINK_KINDS, PORT_KINDS } from "./kinds/mod.ts";
 import { FAMILY, OPER_STATE } from "./names.ts";
 import {
   changing,
+  getting,
+  listing,
   NLM_F_APPEND,
   NLM_F_CREATE,
   NLM_F_EXCL,
   type Request,
-  request,
 } from "./request.ts";
 
 const FLAGS = {
@@ -325,6 +326,7 @@ export const LINK = {
     headroom: ["IFLA_HEADROOM", 68, u16],
     tailroom: ["IFLA_TAILROOM", 69, u16],
   },
+  also: { kind: ["linkInfo", "kind"] },
 } as const satisfies MessageShape;
 
 /** What a link's message says; what is `undefined` was not said. */
@@ -356,26 +358,12 @@ export const SKIP_STATS = 8;
 export class LinkRequests {
   /** All links, or those that the kernel finds to match: `master`, `linkInfo.kind`. */
   list(filter: LinkSpec = {}): Request<Link[]> {
-    return request({
-      operation: "list links",
-      type: RTM_GETLINK,
-      form: "dump",
-      shape: LINK,
-      values: { extendedMask: SKIP_STATS, ...filter },
-      read: (links) => (links as LinkMessage[]).map(withKind),
-    });
+    return listing("list links", RTM_GETLINK, LINK, { extendedMask: SKIP_STATS, ...filter });
   }
 
   /** One link, by `name`, `altName` or `index`. */
   get(spec: LinkSpec): Request<Link> {
-    return request({
-      operation: `get ${describe(spec)}`,
-      type: RTM_GETLINK,
-      form: "reply",
-      shape: LINK,
-      values: spec,
-      read: ([link]) => withKind(link as LinkMessage),
-    });
+    return getting(`get ${describe(spec)}`, RTM_GETLINK, LINK, spec);
   }
 
   /** Creates a link. */
@@ -424,12 +412,6 @@ function change(
   flags = 0,
 ): Request<void> {
   return changing(`${verb} ${describe(spec)}`, type, LINK, withFlags(spec), flags);
-}
-
-/** A link with its kind beside its name. */
-export function withKind(link: Link): Link {
-  if (link.linkInfo?.kind !== undefined) link.kind = link.linkInfo.kind;
-  return link;
 }
 
 /** `up` as the kernel wants it said: a flag, and that it is meant. */

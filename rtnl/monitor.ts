@@ -10,7 +10,7 @@ import { input } from "./codec/buffer.ts";
 import { untypedCodec } from "./codec/compile.ts";
 import type { Input, MessageShape } from "./codec/shape.ts";
 import type { Connection, EventTransport } from "./connection.ts";
-import { LINK, type Link, link, withKind } from "./link.ts";
+import { LINK, type Link, link } from "./link.ts";
 import { MESSAGES } from "./messages.ts";
 import { type Neighbour, neighbour } from "./neighbour.ts";
 import type { Netconf } from "./netconf.ts";
@@ -106,8 +106,6 @@ interface Subject {
   messages: readonly [set: string, deleted: string];
   /** The request for all that there are; absent where the kernel lists them one link at a time. */
   list?: () => Request<object[]>;
-  /** Makes the value of a message. */
-  read?: (message: object) => object;
   /** What makes two messages speak of the same thing. */
   identity: readonly string[];
   /** What tells apart things of the same identity. */
@@ -132,7 +130,6 @@ const SUBJECTS: { readonly [Object in MonitoredObject]: Subject } = {
     groups: [1],
     messages: ["RTM_NEWLINK", "RTM_DELLINK"],
     list: () => link.list(),
-    read: (message) => withKind(message),
     identity: ["index"],
   },
   address: {
@@ -404,11 +401,10 @@ export class Monitor<Objects extends MonitoredObject = MonitoredObject>
 
   #change(
     { object, deleted }: Meaning,
-    message: Values,
+    value: Values,
     { flags }: Frame,
     nsid: number | undefined,
   ): MonitorEvent<Objects> {
-    const value = SUBJECTS[object].read?.(message) as Values ?? message;
     const view = this.#views.get(object)!;
     const change = deleted
       ? view.delete(value, nsid)

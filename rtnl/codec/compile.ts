@@ -426,12 +426,12 @@ function nestedFlag(shape: Shape): number {
   return nested ? NLA_F_NESTED : 0;
 }
 
-function message({ header, attributes }: MessageShape): AnyCodec {
+function message({ header, attributes, also }: MessageShape): AnyCodec {
   const head = struct(header);
   const body: TableCodec = new TableCodec(attributes, () => codec, header);
   const valuesOf = (...range: Parameters<Read>) => (codec.read(...range) ?? {}) as Values;
   const codec: AnyCodec = {
-    read: (...range) => (codec.read = messageReader(head.fields, body.rows))(...range),
+    read: (...range) => (codec.read = messageReader(head.fields, body.rows, also))(...range),
     write: (...target) => (codec.write = messageWriter(head.fields, body.rows))(...target),
     locate: (input, start, end, offset) =>
       body.locate(input, start + align(head.size!), end, offset, valuesOf(input, start, end)),

@@ -5,7 +5,7 @@
  */
 
 import { align, type AnyCodec, NLA_HEADER, NLA_TYPE_MASK } from "./payloads.ts";
-import type { Input, NumberFormat } from "./shape.ts";
+import type { Input, MessageShape, NumberFormat } from "./shape.ts";
 import { makingObject } from "./objects.ts";
 import { getting, local, Source } from "./source.ts";
 
@@ -36,9 +36,14 @@ export interface RowToRead {
 const UNKNOWN = "unknown";
 
 /** For attributes behind a header, or without one; `undefined` when they do not end where they should. */
-export function messageReader(fields: readonly FieldToRead[], rows: readonly RowToRead[]): Read {
+export function messageReader(
+  fields: readonly FieldToRead[],
+  rows: readonly RowToRead[],
+  also: NonNullable<MessageShape["also"]> = {},
+): Read {
   const source = new Source();
-  const keys = [...new Set([...fields, ...rows].map(({ key }) => key)), UNKNOWN];
+  const said = new Set([...fields, ...rows].map(({ key }) => key));
+  const keys = [...said, ...Object.keys(also), UNKNOWN];
   const sure = fields.filter(({ codec }) => codec.number !== undefined).map(({ key }) => key);
   const header = sizeOf(fields);
   const someWait = rows.some(({ by }) => waits(by?.key, fields));
@@ -62,9 +67,14 @@ export function messageReader(fields: readonly FieldToRead[], rows: readonly Row
     }
     if (at < end) return undefined;
     ${someWait ? laterStatements(source, rows, fields) : ""}
+    ${Object.entries(also).map(onceMore).join("\n    ")}
     ${makingObject(source, keys, sure)}
     return value;
   }`);
+}
+
+function onceMore([key, [attribute, inner]]: [string, readonly [string, string]]): string {
+  return `${local(key)} = ${local(attribute)}?.${inner};`;
 }
 
 /** For a struct; of another kernel's, which may be shorter or longer, what is not there is absent. */

@@ -175,6 +175,8 @@ export interface MessageShape {
   readonly header: Fields;
   /** What stands behind it. */
   readonly attributes: Table;
+  /** What a reader says once more, under a key of its own: the attribute in which it is, and its key there. */
+  readonly also?: { readonly [key: string]: readonly [attribute: string, key: string] };
 }
 
 /** The message in which this stands, again: a veth link holds the whole message of its peer. */

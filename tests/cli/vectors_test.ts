@@ -11,7 +11,6 @@ import { printNexthop } from "../../cli/nexthop.ts";
 import { printRoute } from "../../cli/route.ts";
 import { printRule } from "../../cli/rule.ts";
 import type { Printed } from "../../cli/words.ts";
-import { withKind } from "../../rtnl/link.ts";
 import type { Vector } from "../../tools/capture.ts";
 import { stable } from "../rtnl/referee.ts";
 import old from "../vectors/linux-6.1.json" with { type: "json" };
@@ -35,7 +34,7 @@ for (const { kernel, vectors } of [old, recent] as { kernel: string; vectors: Ve
       const host = hostOf(received, show.includes("-d "));
       const messages = received.flatMap((hex) => decodeMessages(Uint8Array.fromHex(hex)))
         .filter((message) => message.type === type)
-        .map(({ message }) => type === "RTM_NEWLINK" ? withKind(message as Link) : message!)
+        .map(({ message }) => message!)
         .map((message) => withoutFiltered(message, show));
       const printed = messages.map((message) => print(message, host).json);
       const wanted = shown as Record<string, unknown>[];
@@ -72,7 +71,7 @@ function sameObject(a: Record<string, unknown>, b: Record<string, unknown>, noun
 
 function hostOf(received: readonly string[], details: boolean): Host {
   const links = received.flatMap((hex) => decodeMessages(Uint8Array.fromHex(hex)))
-    .filter(({ type }) => type === "RTM_NEWLINK").map(({ message }) => withKind(message as Link));
+    .filter(({ type }) => type === "RTM_NEWLINK").map(({ message }) => message as Link);
   const known: Link[] = [
     { index: 10, name: "eth0", flags: ["up"] },
     { index: 11, name: "eth1", flags: ["up"] },
