@@ -177,9 +177,25 @@ export const text: Codec<string> = {
     if (typeof value !== "string" || value.includes("\0")) {
       throw new ValueError(`expected a text without NUL, got ${show(value)}`);
     }
-    append(output, encoder.encode(`${value}\0`));
+    appendText(output, value);
   },
 };
+
+/** With its NUL; ASCII without an encoder, which takes 0.7 µs for each text, three times as long as all else. */
+function appendText(output: Output, value: string): void {
+  const at = output.reserve(value.length + 1);
+  const { bytes } = output;
+  for (let index = 0; index < value.length; index++) {
+    const code = value.charCodeAt(index);
+    if (code > 0x7f) {
+      const encoded = encoder.encode(value);
+      output.reserve(encoded.length - value.length);
+      output.bytes.set(encoded, at);
+      return;
+    }
+    bytes[at + index] = code;
+  }
+}
 
 /** Bytes as they are. */
 export const bytes: Codec<Uint8Array> = {

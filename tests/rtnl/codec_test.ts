@@ -94,6 +94,8 @@ Deno.test("each scalar keeps its range, and refuses what is outside", () => {
     [bool, true, "01"],
     [bool, false, "00"],
     [text, "é", "c3a900"],
+    [text, "aéb", "61c3a96200"],
+    [text, `a${"é".repeat(400)}`, `61${"c3a9".repeat(400)}00`],
     [text, "", "00"],
     [mac, "02:00:5e:00:53:01", "02005e005301"],
     [ip, "10.0.0.1", "0a000001"],
