@@ -10,14 +10,8 @@
 
 import { local, property, Source } from "./source.ts";
 
-/** A set of keys, as bits, and what makes an object of the values of all keys. */
-interface Form {
-  readonly masks: readonly number[];
-  make: (...values: unknown[]) => object;
-}
-
-/** What somebody sends may have any set; those beyond so many get no constructor. */
-const MOST_FORMS = 64;
+/** What somebody sends may have any set of keys; those beyond so many get no constructor. */
+const MOST_SETS = 64;
 /** A set gets its constructor when it is met so often: to compile those of a short list takes longer than the list. */
 const OFTEN = 8;
 /** Bits of a small integer. */
@@ -38,37 +32,61 @@ export function makingObject(
     return some.map((key, bit) => `(${local(key)} === undefined ? 0 : ${1 << bit})`).join(" | ");
   });
   const names = masks.map((_, index) => `mask${index}`);
-  const known: Form[] = [];
-  const forms = source.name(known);
-  const makeAny = anyMaker(keys);
-  const another = source.name((...masks: number[]) => {
-    const isThere = unsure.map((_, bit) =>
-      (masks[Math.floor(bit / MASK_BITS)]! & 1 << bit % MASK_BITS) !== 0
-    );
-    const there = keys.filter((key) => isThere[unsure.indexOf(key)] ?? true);
-    let met = 0;
-    const form: Form = {
-      masks,
-      make(...values) {
-        if (++met === OFTEN) form.make = maker(keys, there);
-        return makeAny(...values);
-      },
-    };
-    known.push(form);
-    return form;
-  });
-  const any = source.name({ masks: [], make: makeAny });
-  const differs = names.map((name, index) => `form.masks[${index}] !== ${name}`).join(" || ");
+  const differs = names.map((name, index) => `set.masks[${index}] !== ${name}`).join(" || ");
+  const sets = new KeySets(keys, unsure);
+  const known = source.name(sets.known);
   return `
     const ${names.map((name, index) => `${name} = ${masks[index]}`).join(", ")};
-    let index = 0, form;
-    while ((form = ${forms}[index]) !== undefined && (${differs})) index++;
-    form ??= index < ${MOST_FORMS} ? ${another}(${names.join(", ")}) : ${any};
-    value = form.make(${keys.map(local).join(", ")});`;
+    let index = 0, set;
+    while ((set = ${known}[index]) !== undefined && (${differs})) index++;
+    set ??= ${source.name(sets)}.another(${names.join(", ")});
+    value = set.make(${keys.map(local).join(", ")});`;
+}
+
+/** A set of keys, as bits, and what makes an object of the values of all keys. */
+interface KeySet {
+  readonly masks: readonly number[];
+  make: (...values: unknown[]) => object;
+}
+
+/** The sets that were met. */
+class KeySets {
+  readonly known: KeySet[] = [];
+  readonly #keys: readonly string[];
+  readonly #unsure: readonly string[];
+  readonly #other: KeySet;
+
+  constructor(keys: readonly string[], unsure: readonly string[]) {
+    this.#keys = keys;
+    this.#unsure = unsure;
+    this.#other = { masks: [], make: makerOfAny(keys) };
+  }
+
+  another(...masks: number[]): KeySet {
+    if (this.known.length === MOST_SETS) return this.#other;
+    const { make } = this.#other;
+    let met = 0;
+    const set: KeySet = {
+      masks,
+      make: (...values) => {
+        if (++met === OFTEN) set.make = makerOf(this.#keys, this.#keysOf(masks));
+        return make(...values);
+      },
+    };
+    this.known.push(set);
+    return set;
+  }
+
+  #keysOf(masks: readonly number[]): string[] {
+    return this.#keys.filter((key) => {
+      const bit = this.#unsure.indexOf(key);
+      return bit < 0 || (masks[Math.floor(bit / MASK_BITS)]! >> bit % MASK_BITS & 1) === 1;
+    });
+  }
 }
 
 /** A constructor and not a literal, whose objects V8 soon takes for long-lived: a list of links took half as long again. */
-function maker(keys: readonly string[], there: readonly string[]): Form["make"] {
+function makerOf(keys: readonly string[], there: readonly string[]): KeySet["make"] {
   const names = keys.map(local).join(", ");
   const sets = there.map((key) => `this${property(key)} = ${local(key)};`).join(" ");
   return new Source().compile(`
@@ -81,7 +99,7 @@ function maker(keys: readonly string[], there: readonly string[]): Form["make"] 
 })()`);
 }
 
-function anyMaker(keys: readonly string[]): Form["make"] {
+function makerOfAny(keys: readonly string[]): KeySet["make"] {
   return (...values) => {
     const object: Record<string, unknown> = {};
     for (let index = 0; index < keys.length; index++) {
