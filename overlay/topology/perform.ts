@@ -14,6 +14,7 @@ import type { Step } from "./difference.ts";
 import { inParts } from "./look.ts";
 import { deleteLinksOf, indexOf, type Places, refreshLinks } from "./place.ts";
 import { TopologyStepError } from "./problem.ts";
+import { parseTag } from "../tag.ts";
 import type { Deed, Place, State, ThingType, Work } from "./state.ts";
 import type { AttachmentValue } from "./things/attachment.ts";
 import { announce, below, configure, type LinkValue, raise } from "./things/link.ts";
@@ -83,10 +84,11 @@ async function takeAway(steps: readonly Step[], places: Places, done: Done): Pro
     own.filter(({ action }) => action === "remove").forEach(done);
   }
   const left = going.filter(({ kind }) => kind === "netns");
+  const ids = new Set(left.map(({ name }) => places.get(name)!.netns.id));
   for (const step of left) {
     const place = places.get(step.name)!;
     await trying(step, async () => {
-      await deleteLinksOf(place, onOthers(place));
+      await deleteLinksOf(place, onOthers(place, ids));
       Netns.remove(place.netns.name ?? step.name);
     });
     places.leave(step.name);
@@ -94,11 +96,16 @@ async function takeAway(steps: readonly Step[], places: Places, done: Done): Pro
   }
 }
 
-/** The links of a namespace that stand on those of others: they would go with it, but some time later. */
-function onOthers({ links }: Place): number[] {
-  return [...links.values()]
-    .filter(({ kind, linkNetnsId }) => kind !== "veth" && linkNetnsId !== undefined)
-    .map(({ index }) => index!);
+/**
+ * The links of a namespace that stand on those of others, and its ends of containers that stay: they would
+ * go with it, but some time later. Of other pairs the end that stays has been taken away.
+ */
+function onOthers({ links }: Place, leaving: ReadonlySet<bigint>): number[] {
+  return [...links.values()].filter(({ kind, linkNetnsId, alias }) => {
+    if (kind !== "veth") return linkNetnsId !== undefined;
+    const container = parseTag(alias)?.netns;
+    return container !== undefined && !leaving.has(container);
+  }).map(({ index }) => index!);
 }
 
 /** Of a pair one end is enough; what is in a namespace that goes, goes with it. */

@@ -640,6 +640,33 @@ kernelTest("containers keep their addresses while others come and go", { run: tr
 });
 
 kernelTest(
+  "a container that stays without its host has nothing of it any more",
+  { run: true },
+  async (
+    { netns },
+  ) => {
+    const host = { netns };
+    using _names = removingNames(isOwn);
+    const assertAsBefore = await traceOf(netns, isOwn);
+    const [router, stays, goes] = ["router", "stays", "goes"].map((it) => PREFIX + it);
+    const containers = {
+      [stays!]: { address: "10.9.0.1/32" },
+      [goes!]: { address: "10.9.0.2/32" },
+    };
+    // The kernel ends a namespace's links some time after its name is gone.
+    for (let i = 0; i < 5; i++) {
+      await apply(lab({ namespaces: { [router!]: { containers } } }), host);
+      await apply(lab({ namespaces: { [stays!]: {} } }), host);
+      using container = Netns.open({ name: stays! });
+      const links = JSON.parse(await runIn(container, "ip", "-j", "link", "show"));
+      assertEquals(links.map(({ ifname }: { ifname: string }) => ifname), ["lo"]);
+    }
+    await destroy({ name: "lab" }, host);
+    await assertAsBefore();
+  },
+);
+
+kernelTest(
   "namespaces of processes, of names and of paths, and hosts in hosts",
   { run: true },
   async (
