@@ -181,7 +181,7 @@ export const text: Codec<string> = {
   },
 };
 
-/** With its NUL; ASCII without an encoder, which takes 0.7 µs for each text, three times as long as all else. */
+/** With its NUL; ASCII without an encoder: a request with two texts is built in 0.4 µs instead of 2. */
 function appendText(output: Output, value: string): void {
   const at = output.reserve(value.length + 1);
   const { bytes } = output;
