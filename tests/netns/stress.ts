@@ -31,7 +31,8 @@ export interface Load {
 /** What is held before and after. */
 interface Held {
   descriptors: string[];
-  threads: number;
+  /** By their names. */
+  threads: string[];
   mounts: number;
   /** The namespaces of all threads. */
   inhabited: string[];
@@ -53,8 +54,9 @@ export async function stress(load: Load): Promise<Record<string, number>> {
     const after = held();
     assertEquals(after.inhabited, before.inhabited);
     assertEquals(after.mounts, before.mounts);
-    assertEquals(extra(after.descriptors, before.descriptors), []);
-    assert(after.threads <= before.threads, `${after.threads} threads, ${before.threads} before`);
+    const threads = `threads ${after.threads}, before ${before.threads}`;
+    assertEquals(extra(after.descriptors, before.descriptors), [], threads);
+    assert(after.threads.length <= before.threads.length, threads);
   }, 20_000);
   return counts;
 }
@@ -183,10 +185,16 @@ async function refused(work: Promise<unknown>, name: string): Promise<void> {
 function held(): Held {
   return {
     descriptors: links("/proc/self/fd").map((link) => link.replace(/^(pipe|socket):.*/, "$1")),
-    threads: links("/proc/self/task", "/ns/net").length,
+    threads: threadNames(),
     mounts: readFile("/proc/thread-self/mountinfo")!.split("\n").length,
     inhabited: [...new Set(links("/proc/self/task", "/ns/net"))],
   };
+}
+
+/** Of every thread that is there still when it is looked at. */
+function threadNames(): string[] {
+  return [...Deno.readDirSync("/proc/self/task")]
+    .flatMap(({ name }) => readFile(`/proc/self/task/${name}/comm`)?.trim() ?? []);
 }
 
 /** Idle threads of ours end after a second; Deno's own helpers after ten, or never. */
