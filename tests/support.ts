@@ -125,11 +125,16 @@ export function openedSince(before: string[]): string[] {
 
 /** Where the entries of a directory point; one that is gone meanwhile is left out. */
 export function links(directory: string, below = ""): string[] {
+  return namesIn(directory).map((name) => readLink(`${directory}/${name}${below}`))
+    .filter((target) => typeof target === "string");
+}
+
+/** The entries of a directory, without a permission to read. */
+export function namesIn(directory: string): string[] {
   using opened = Descriptor.open(directory, O_RDONLY | O_DIRECTORY);
   const names = readDirectory(opened.fd);
   if (typeof names === "number") throw new Error(`Cannot list ${directory}: errno ${-names}`);
-  return names.map((name) => readLink(`${directory}/${name}${below}`))
-    .filter((target) => typeof target === "string");
+  return names;
 }
 
 /** The namespace of every thread of this process. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { align, type AnyCodec, close, each, NLA_HEADER, NLA_TYPE_MASK } from "./payloads.ts";
+import { align, type AnyCodec, append, each, NLA_HEADER, NLA_TYPE_MASK } from "./payloads.ts";
 import {
   type FieldToRead,
   messageReader,
@@ -210,11 +210,7 @@ function list({ listOf, number, counting }: ListShape, root: () => AnyCodec): An
       return whole ? values : undefined;
     },
     write(output, values: unknown[]) {
-      each(values, (value, index) => {
-        const start = output.reserve(NLA_HEADER);
-        entry.write(output, value);
-        close(output, start, numberOf(index) | nested);
-      });
+      each(values, (value, index) => append(output, value, entry, numberOf(index) | nested));
     },
     locate(input, start, end, offset) {
       let index = 0;

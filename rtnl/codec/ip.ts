@@ -71,9 +71,10 @@ function parseIpv6(text: string): Uint8Array<ArrayBuffer> | undefined {
     for (let digit; (digit = hexDigit(text.charCodeAt(at))) >= 0; at++) group = group << 4 | digit;
     if (text.charCodeAt(at) === DOT) {
       // The very last groups may be written as IPv4.
-      const ipv4 = ipv4Number(text.slice(start));
+      const ipv4 = parseIpv4(text.slice(start));
       if (ipv4 === undefined || length > 12) return undefined;
-      for (let shift = 24; shift >= 0; shift -= 8) address[length++] = ipv4 >>> shift;
+      address.set(ipv4, length);
+      length += 4;
       break;
     }
     if (at === start || at > start + 4 || length > 14) return undefined;

@@ -18,10 +18,10 @@ const OFTEN = 8;
 const MASK_BITS = 30;
 
 /**
- * Statements that put an object of the keys' variables into the variable `value`, without those that are
- * undefined, which `sure` ones never are.
+ * Statements that return an object of the keys' variables, without those that are undefined, which `sure`
+ * ones never are.
  */
-export function makingObject(
+export function returningObject(
   source: Source,
   keys: readonly string[],
   sure: readonly string[],
@@ -40,7 +40,7 @@ export function makingObject(
     let index = 0, set;
     while ((set = ${known}[index]) !== undefined && (${differs})) index++;
     set ??= ${source.name(sets)}.another(${names.join(", ")});
-    value = set.make(${keys.map(local).join(", ")});`;
+    return set.make(${keys.map(local).join(", ")});`;
 }
 
 /** A set of keys, as bits, and what makes an object of the values of all keys. */

@@ -29,6 +29,13 @@ export function close(output: Output, start: number, type: number): void {
   output.reserve(-output.length & 3);
 }
 
+/** Writes an attribute with the payload of a value. */
+export function append(output: Output, value: unknown, codec: AnyCodec, type: number): void {
+  const start = output.reserve(NLA_HEADER);
+  codec.write(output, value);
+  close(output, start, type);
+}
+
 /** Writes the entries of a list; where one does not fit, its index goes into the path. */
 export function each(values: unknown[], write: (value: unknown, index: number) => void): void {
   if (!Array.isArray(values)) throw new ValueError(`expected a list, got ${show(values)}`);

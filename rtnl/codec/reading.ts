@@ -5,8 +5,8 @@
  */
 
 import { align, type AnyCodec, NLA_HEADER, NLA_TYPE_MASK } from "./payloads.ts";
+import { returningObject } from "./objects.ts";
 import type { Input, MessageShape, NumberFormat } from "./shape.ts";
-import { makingObject } from "./objects.ts";
 import { getting, local, Source } from "./source.ts";
 
 /** Reads a payload; `undefined` when these bytes are not of its kind. */
@@ -34,6 +34,9 @@ export interface RowToRead {
 
 /** The key of what no row describes. */
 const UNKNOWN = "unknown";
+const KEEP_UNKNOWN = `(${
+  local(UNKNOWN)
+} ??= []).push({ type, bytes: input.bytes.slice(from, to) });`;
 
 /** For attributes behind a header, or without one; `undefined` when they do not end where they should. */
 export function messageReader(
@@ -63,13 +66,12 @@ export function messageReader(
       switch (type & ${NLA_TYPE_MASK}) {
         ${rows.map((row) => caseOf(source, row, waits(row.by?.key, fields))).join("\n        ")}
       }
-      (${local(UNKNOWN)} ??= []).push({ type, bytes: input.bytes.slice(from, to) });
+      ${KEEP_UNKNOWN}
     }
     if (at < end) return undefined;
     ${someWait ? laterStatements(source, rows, fields) : ""}
     ${Object.entries(also).map(onceMore).join("\n    ")}
-    ${makingObject(source, keys, sure)}
-    return value;
+    ${returningObject(source, keys, sure)}
   }`);
 }
 
@@ -89,10 +91,9 @@ export function structReader(fields: readonly FieldToRead[]): Read {
   return source.compile(`
   function read(input, start, end) {
     const { view } = input;
-    let ${keys.map(local).join(", ")}, value;
+    let ${keys.map(local).join(", ")};
     ${statements.join("\n    ")}
-    ${makingObject(source, keys, [])}
-    return value;
+    ${returningObject(source, keys, [])}
   }`);
 }
 
@@ -157,7 +158,7 @@ function caseOf(source: Source, row: RowToRead, mayWait: boolean): string {
     ? `if (${local(by!.key)} === undefined) { (later ??= []).push({ type, from, to }); continue; }`
     : "";
   return `case ${number}: ${wait}
-          if (${conditions.join(" && ") || "true"}) {
+          if (${conditions.join(" && ")}) {
             ${repeated ? `(${own} ??= []).push(${got})` : `${own} = ${got}`};
             continue;
           }
@@ -180,7 +181,7 @@ function laterStatements(
       switch (type & ${NLA_TYPE_MASK}) {
         ${waiting.map((row) => caseOf(source, row, false)).join("\n        ")}
       }
-      (${local(UNKNOWN)} ??= []).push({ type, bytes: input.bytes.slice(from, to) });
+      ${KEEP_UNKNOWN}
     }`;
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { align, type AnyCodec, close, each, expectObject, NLA_HEADER } from "./payloads.ts";
+import { align, type AnyCodec, append, close, each, expectObject, NLA_HEADER } from "./payloads.ts";
 import { type FieldToRead, type RowToRead, sizeOf, valueAt } from "./reading.ts";
 import { type NumberFormat, type Output, ValueError } from "./shape.ts";
 import { local, property, setting, Source } from "./source.ts";
@@ -113,12 +113,6 @@ function set(format: NumberFormat, at: string, value: string): string {
 function appended(source: Source, { formFor, number }: RowToWrite, value: string): string {
   const { codec, flag } = formFor({})!;
   return `${source.name(append)}(output, ${value}, ${source.name(codec)}, ${number | flag});`;
-}
-
-function append(output: Output, value: unknown, codec: AnyCodec, type: number): void {
-  const start = output.reserve(NLA_HEADER);
-  codec.write(output, value);
-  close(output, start, type);
 }
 
 /** What has been written of it as a field of the header. */

@@ -17,7 +17,7 @@ import {
   withNetns,
 } from "../../mod.ts";
 import { readFile } from "../../ffi/system.ts";
-import { eventually, links } from "../support.ts";
+import { eventually, links, namesIn } from "../support.ts";
 
 /** How much to do. */
 export interface Load {
@@ -193,8 +193,8 @@ function held(): Held {
 
 /** Of every thread that is there still when it is looked at. */
 function threadNames(): string[] {
-  return [...Deno.readDirSync("/proc/self/task")]
-    .flatMap(({ name }) => readFile(`/proc/self/task/${name}/comm`)?.trim() ?? []);
+  return namesIn("/proc/self/task")
+    .flatMap((thread) => readFile(`/proc/self/task/${thread}/comm`)?.trim() ?? []);
 }
 
 /** Idle threads of ours end after a second; Deno's own helpers after ten, or never. */
